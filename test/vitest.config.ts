@@ -1,0 +1,19 @@
+import { join } from "node:path";
+import { defineConfig } from "vitest/config";
+
+/** Pure tests are quick; the ones that start real servers set their own, longer limits. */
+const TEST_TIMEOUT_MS = 20_000;
+
+export default defineConfig({
+  root: join(import.meta.dirname, ".."),
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: TEST_TIMEOUT_MS,
+    hookTimeout: TEST_TIMEOUT_MS,
+    // Real servers are started and killed by tests: separate processes keep a crash to its own file.
+    pool: "forks",
+    globalSetup: [],
+    watch: false,
+    passWithNoTests: false,
+  },
+});
