@@ -1,0 +1,65 @@
+import type { ClusterId, ServiceId, Version } from "./ids.ts";
+import type { DestinationKey } from "./destination.ts";
+import type { Position } from "./position.ts";
+
+/** What one source sent to one destination in one window, counted by its data plane. */
+export interface TrafficRow {
+  readonly service: ServiceId;
+  readonly destination: DestinationKey;
+  readonly requests: number;
+  readonly failures: number;
+  readonly latencyP50Ms?: number;
+  readonly latencyP99Ms?: number;
+}
+
+/** What of a service runs in the reporting cluster. */
+export interface WorkloadRow {
+  readonly service: ServiceId;
+  readonly version: Version;
+  readonly readyEndpoints: number;
+  readonly totalEndpoints: number;
+  readonly capacityRps?: number;
+}
+
+/** How the reporter's data plane sees another cluster's gateway: a witness against or for it. */
+export interface PeerRow {
+  readonly cluster: ClusterId;
+  readonly isReachable: boolean;
+}
+
+/** A route set that an agent did not apply. */
+export interface RouteRefusal {
+  readonly service: ServiceId;
+  readonly hash: string;
+  readonly code: string;
+  readonly detail: string;
+}
+
+/** The agent's own switch to a plan's fallback. */
+export interface ActiveFallback {
+  readonly lostCluster: ClusterId;
+  readonly sinceMs: number;
+  readonly evidence: string;
+}
+
+/** Newest known of one cluster, merged from its heartbeats and windows. Kept in memory, never logged. */
+export interface ClusterReport {
+  readonly cluster: ClusterId;
+  readonly uid: string;
+  readonly bootId: string;
+  readonly sequence: number;
+  /** When this replica received the newest part, on its own clock (never the sender's). */
+  readonly receivedAtMs: number;
+  readonly applied?: Position;
+  /** Hash of what the mesh routes by now, per service. */
+  readonly appliedHashes: Readonly<Record<ServiceId, string>>;
+  readonly refusals: readonly RouteRefusal[];
+  readonly fallback?: ActiveFallback;
+  readonly traffic: readonly TrafficRow[];
+  /** Length of the window that `traffic` counts, in ms. */
+  readonly windowMs: number;
+  readonly workloads: readonly WorkloadRow[];
+  readonly peers: readonly PeerRow[];
+  /** Whether a plan stream of this agent is open at any replica, as that replica says in its heartbeat. */
+  readonly isStreamOpen: boolean;
+}

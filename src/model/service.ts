@@ -1,0 +1,63 @@
+import type { ClusterId, ServiceId, Version } from "./ids.ts";
+import type { Destination } from "./destination.ts";
+
+/** How a service is spoken to. */
+export type Protocol = "http" | "grpc";
+
+/** One place where a version of a service runs, as its owner declares it. */
+export interface Deployment extends Destination {
+  /** Requests per second it can serve within its latency goal; undefined: the agent's report counts. */
+  readonly capacityRps?: number;
+}
+
+/** Which requests may be tried again once they were sent; those that never reached a server always are. */
+export type RetryScope = "idempotent-methods" | "all" | "none";
+
+/** How the data plane treats single requests of a service. */
+export interface RequestPolicy {
+  readonly connectTimeoutMs: number;
+  /** Time one try may take before another destination is tried. */
+  readonly perTryTimeoutMs: number;
+  /** Whole time a request may take, all tries included. */
+  readonly requestTimeoutMs: number;
+  /** Tries after the first, for the requests that `retryScope` names. */
+  readonly retries: number;
+  readonly retryScope: RetryScope;
+}
+
+/** How fast routine changes and shifts move this service. */
+export interface PacePolicy {
+  /** Most basis points of one source's traffic that one step moves. */
+  readonly maxStepWeight: number;
+  /** How long a wave must look well before the next, in ms. */
+  readonly bakeMs: number;
+  /** Largest accepted gap between intended and observed share, in basis points. */
+  readonly toleranceWeight: number;
+}
+
+/** What a service team declares. */
+export interface ServiceSpec {
+  readonly service: ServiceId;
+  readonly protocol: Protocol;
+  /** Port on which callers reach the service through their mesh. */
+  readonly port: number;
+  /** Version that gets everything that no shift or release gives to another. */
+  readonly stableVersion: Version;
+  readonly deployments: readonly Deployment[];
+  /** Requests per second offered per source cluster, where declared; otherwise reports count. */
+  readonly demandRps: Readonly<Record<ClusterId, number>>;
+  readonly request: RequestPolicy;
+  readonly pace: PacePolicy;
+}
+
+/** Defaults of `RequestPolicy`: values that lost no request in a killed or silent cluster (Envoy 1.40, measured). */
+export const DEFAULT_REQUEST_POLICY: RequestPolicy = {
+  connectTimeoutMs: 250,
+  perTryTimeoutMs: 1_000,
+  requestTimeoutMs: 15_000,
+  retries: 3,
+  retryScope: "idempotent-methods",
+};
+
+/** Defaults of `PacePolicy`: a quarter a step, ten minutes of watching, five points of tolerance. */
+export const DEFAULT_PACE_POLICY: PacePolicy = { maxStepWeight: 2_500, bakeMs: 600_000, toleranceWeight: 500 };

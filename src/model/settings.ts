@@ -1,0 +1,54 @@
+/** Numbers that decisions go by: the same on every replica, set in the planner's configuration. */
+export interface Settings {
+  /** Silence of a cluster's heartbeat after which it is unknown, in ms. */
+  readonly unknownAfterMs: number;
+  /** Silence after which a cluster that its peers see fail too is dead, in ms. */
+  readonly deadAfterMs: number;
+  /** Silence after which a cluster whose stream is closed and of whom no peer has a view is dead, in ms. */
+  readonly deadWithoutPeersAfterMs: number;
+  /** How long a dead cluster must look well before it counts as healthy again, in ms. */
+  readonly healthyAfterMs: number;
+  /** Ceilings of share, in basis points, that a returning cluster climbs; the last is WEIGHT_TOTAL. */
+  readonly rampCeilings: readonly number[];
+  /** Time between two ceilings, in ms. */
+  readonly rampStepMs: number;
+  /** How long a leader that started without reports treats silence as its own blindness, in ms. */
+  readonly coldStartMs: number;
+  /** More than this share of clusters (and at least two) in trouble freezes all automatic moves. */
+  readonly panicRatio: number;
+  /** More than this share of clusters (and at least two) turning bad within the window freezes as well. */
+  readonly correlatedRatio: number;
+  readonly correlatedWindowMs: number;
+  /** Relative change of demand or capacity below which nothing is recorded, 0 to 1. */
+  readonly measuredDeadBand: number;
+  /** Share of a destination's capacity that planning fills, 0 to 1. */
+  readonly utilisationMax: number;
+  /** How long an emergency change is watched after the fact, in ms. */
+  readonly emergencyWatchMs: number;
+  /** Fewest requests in a window for observed shares to count. */
+  readonly observedRequestsMin: number;
+  /** Most basis points of one source's traffic that one routine step moves. */
+  readonly routineStepWeight: number;
+  /** Least time between two routine changes of one service, in ms. */
+  readonly routineIntervalMs: number;
+}
+
+/** Defaults, from the thresholds that published systems use (planning 6.1, reliability S8, S9, S21). */
+export const DEFAULT_SETTINGS: Settings = {
+  unknownAfterMs: 3_000,
+  deadAfterMs: 5_000,
+  deadWithoutPeersAfterMs: 15_000,
+  healthyAfterMs: 60_000,
+  rampCeilings: [1_000, 2_500, 5_000, 10_000],
+  rampStepMs: 60_000,
+  coldStartMs: 60_000,
+  panicRatio: 0.5,
+  correlatedRatio: 0.34,
+  correlatedWindowMs: 60_000,
+  measuredDeadBand: 0.1,
+  utilisationMax: 0.8,
+  emergencyWatchMs: 60_000,
+  observedRequestsMin: 20,
+  routineStepWeight: 2_500,
+  routineIntervalMs: 60_000,
+};
