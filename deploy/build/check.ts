@@ -11,7 +11,10 @@ const STEPS: readonly Step[] = [
   { name: "types", holds: () => runTool("tsc") },
   { name: "lint", holds: () => runTool("oxlint", { args: ["--type-aware", "--deny-warnings"] }) },
   { name: "format", holds: () => runTool("oxfmt", { args: ["--check"] }) },
-  { name: "layout", holds: () => runTool("vitest", { args: ["run", "--config", "test/vitest.config.ts", "test/tidy.test.ts"] }) },
+  {
+    name: "layout",
+    holds: () => runTool("vitest", { args: ["run", "--config", "test/vitest.config.ts", "test/tidy.test.ts"] }),
+  },
   { name: "protos: style", holds: protosReadWell },
   { name: "protos: compatibility", holds: protosStayCompatible },
   { name: "protos: generated code", holds: generatedCodeIsFresh },
