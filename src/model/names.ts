@@ -1,0 +1,27 @@
+/** Longest DNS-1123 label. */
+export const NAME_LENGTH_MAX = 63;
+
+const LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+
+/**
+ * Why a text is no name for a cluster, version, namespace or operator; undefined when it is one. A name is a DNS-1123
+ * label (RFC 1123, as Kubernetes uses it), so that it can stand in subjects, headers, host names and certificates
+ * without escaping, and no two names only look different.
+ */
+export function badName(text: string): string | undefined {
+  if (text === "") return "is empty";
+  if (text.length > NAME_LENGTH_MAX) return `has ${text.length} characters; at most ${NAME_LENGTH_MAX} are allowed`;
+  if (LABEL.test(text)) return undefined;
+  return "may only have a-z, 0-9 and '-', and begins and ends with a letter or digit";
+}
+
+/** Why a text is no service name; undefined when it is `namespace/name` with two names. */
+export function badServiceName(text: string): string | undefined {
+  const parts = text.split("/");
+  if (parts.length !== 2) return "is not of the form namespace/name";
+  const [namespace = "", name = ""] = parts;
+  const reason = badName(namespace);
+  if (reason !== undefined) return `its namespace ${reason}`;
+  const nameReason = badName(name);
+  return nameReason === undefined ? undefined : `its name ${nameReason}`;
+}
