@@ -12,7 +12,7 @@ export default defineConfig({
     hookTimeout: TEST_TIMEOUT_MS,
     // Real servers are started and killed by tests: separate processes keep a crash to its own file.
     pool: "forks",
-    globalSetup: [],
+    globalSetup: ["test/support/parts/global-setup.ts"],
     watch: false,
     passWithNoTests: false,
   },

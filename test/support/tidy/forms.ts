@@ -13,7 +13,8 @@ function judgeExports(source: Source): readonly Complaint[] {
   if (source.path === DEFAULT_EXPORT_WANTED) return [];
   const entries = source.module.staticExports.flatMap((statement) => statement.entries);
   return entries.flatMap((entry) => {
-    const { kind, name } = entry.exportName;
+    const kind: string = entry.exportName.kind;
+    const name = entry.exportName.name;
     if (kind === "Default" || name === "default") {
       return [complain(source, entry.start, namedExports.name, "a default export")];
     }
