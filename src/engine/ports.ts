@@ -1,18 +1,27 @@
-import type { Actor, RouteSetHash, ServiceId } from "../model/ids.ts";
+import type { Actor, ClusterId, RouteSetHash, ServiceId } from "../model/ids.ts";
 import type { Envelope, Proposal } from "../model/command.ts";
 import type { FleetState } from "../model/fleet.ts";
 import type { LogRecord } from "../model/event.ts";
 import type { Observed } from "../model/observed.ts";
+import type { Incarnation, Position } from "../model/position.ts";
 import type { Refusal } from "../model/refusal.ts";
+import type { ClusterReport } from "../model/report.ts";
 import type { Result } from "../model/result.ts";
 import type { RouteSet } from "../model/plan.ts";
 
 /** What became of one append. `ambiguous`: no answer came; only reading on can tell. */
 export type AppendOutcome =
   | { readonly kind: "appended"; readonly sequence: number }
-  | { readonly kind: "conflict"; readonly lastSequence: number }
+  | { readonly kind: "conflict" }
   | { readonly kind: "ambiguous"; readonly cause: unknown }
   | { readonly kind: "refused"; readonly refusal: Refusal };
+
+/** How one append is to be made. */
+export interface AppendOptions {
+  readonly expectedSequence: number;
+  readonly messageId: string;
+  readonly signal: AbortSignal;
+}
 
 /** One entry as it lies in the log. */
 export interface LogEntry {
@@ -20,20 +29,35 @@ export interface LogEntry {
   readonly bytes: Uint8Array;
 }
 
+/** First and last sequence of the log. Empty: `last` is `first - 1`. */
+export interface LogBounds {
+  readonly first: number;
+  readonly last: number;
+}
+
 /** The one log. Sequences start at 1 and have no holes except below the trimmed head. */
 export interface Log {
   /**
    * Appends if the log's last sequence is `expectedSequence`, and durably: an answer `appended` survives power loss.
-   * `messageId` makes a repeat of the same append harmless.
+   * `messageId` makes a repeat of the same append harmless. Never throws: what cannot be told is `ambiguous`.
    */
-  append(
-    bytes: Uint8Array,
-    options: { readonly expectedSequence: number; readonly messageId: string; readonly signal: AbortSignal },
-  ): Promise<AppendOutcome>;
-  /** Entries after `sequence`, in order, without end; ends only on `signal`. Throws `StoreFault` on a hole or purge. */
+  append(bytes: Uint8Array, options: AppendOptions): Promise<AppendOutcome>;
+  /**
+   * Entries after `sequence`, in order, without end; ends only on `signal`. Mends its own connection. Throws
+   * `StoreFault` when an entry that was due is gone.
+   */
   follow(sequence: number, signal: AbortSignal): AsyncIterable<LogEntry>;
-  /** First and last sequence now, read through the stream's leader. */
-  bounds(signal: AbortSignal): Promise<{ readonly first: number; readonly last: number }>;
+  /** First and last sequence now, read through the stream's leader. Throws when the store does not answer. */
+  bounds(signal: AbortSignal): Promise<LogBounds>;
+  /** Which life of the log this is, as its metadata says; undefined when nobody wrote it there. */
+  incarnation(signal: AbortSignal): Promise<Incarnation | undefined>;
+  /** Writes the incarnation into the log's metadata. */
+  markIncarnation(incarnation: Incarnation, signal: AbortSignal): Promise<void>;
+  /**
+   * Why this store must not be used, if so: `NATS_TOO_OLD`, `STORE_CONFIG`, `STORE_CORRUPT` (a hole). Throws when it
+   * does not answer.
+   */
+  check(signal: AbortSignal): Promise<Refusal | undefined>;
   /** Drops entries before `sequence`. The planner's one purge right. */
   trim(sequence: number, signal: AbortSignal): Promise<void>;
 }
@@ -47,10 +71,23 @@ export class StoreFault extends Error {
   }
 }
 
+/** One folded state that is kept. */
+export interface SnapshotMark {
+  /** Log sequence of the last record folded in. */
+  readonly sequence: number;
+  /** Time of that record, ms since 1970. */
+  readonly atMs: number;
+}
+
 /** Folded states by sequence, so that a start need not read the whole log. */
 export interface Snapshots {
-  save(sequence: number, bytes: Uint8Array, signal: AbortSignal): Promise<void>;
-  newest(signal: AbortSignal): Promise<{ readonly sequence: number; readonly bytes: Uint8Array } | undefined>;
+  /** Keeps a state; readers see all of it or nothing. */
+  save(mark: SnapshotMark, bytes: Uint8Array, signal: AbortSignal): Promise<void>;
+  /** Every complete snapshot, oldest first. */
+  list(signal: AbortSignal): Promise<readonly SnapshotMark[]>;
+  /** Undefined when it is gone or its bytes are not those that were saved. */
+  load(sequence: number, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  drop(sequence: number, signal: AbortSignal): Promise<void>;
 }
 
 /** What one replica tells the others each second. Liveness only; never trusted for correctness. */
@@ -65,6 +102,8 @@ export interface ReplicaHeartbeat {
   readonly streams: readonly string[];
   /** Address operators can dial, for messages. */
   readonly operatorAddress: string;
+  /** What this replica's next record would carry as its time, ms since 1970. */
+  readonly logTimeMs: number;
 }
 
 /** Talk between replicas, planner accounts only. */
@@ -72,10 +111,13 @@ export interface ReplicaBus {
   publishHeartbeat(heartbeat: ReplicaHeartbeat): void;
   /** Calls back for every heartbeat of *another* replica. Returns how to stop. */
   onHeartbeat(listener: (heartbeat: ReplicaHeartbeat) => void): () => void;
-  /** Sends a command to the leader and returns its answer. Throws on timeout. */
-  forward(leader: string, envelope: ForwardedCommand, signal: AbortSignal): Promise<Result<Committed, Refusal>>;
+  /**
+   * Sends a command to the leader and returns its answer. Refuses `NO_LEADER` when it surely did not arrive; throws
+   * when no answer came, so that nobody knows.
+   */
+  forward(leader: string, command: ForwardedCommand, signal: AbortSignal): Promise<Result<Committed, Refusal>>;
   /** Answers forwarded commands. Returns how to stop. */
-  onForward(replica: string, answer: (envelope: ForwardedCommand) => Promise<Result<Committed, Refusal>>): () => void;
+  onForward(replica: string, answer: (command: ForwardedCommand) => Promise<Result<Committed, Refusal>>): () => void;
 }
 
 /** A command on its way to the leader; the leader adds the time. */
@@ -94,6 +136,7 @@ export interface Clock {
   nowMs(): number;
   /** Monotonic, ms from an arbitrary start. */
   monotonicMs(): number;
+  /** Resolves after `ms`, or at once (without throwing) when `signal` aborts. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
@@ -117,7 +160,7 @@ export interface Codec {
 
 /** Computes proposals beside the writer loop. May take long; holds nothing up. */
 export interface PlanRunner {
-  /** Plans the named services on an immutable snapshot. */
+  /** Plans the named services on an immutable snapshot. Throws when the run failed or took too long. */
   plan(state: FleetState, services: readonly ServiceId[], observed: Observed): Promise<PlanRun>;
   close(): Promise<void>;
 }
@@ -129,23 +172,60 @@ export interface PlanRun {
   readonly routeSets: Readonly<Record<RouteSetHash, RouteSet>>;
 }
 
+/** Where the engine's events go: a fixed phrase, data in fields. Pino fits. */
+export interface EngineLog {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** Who leads, as one replica knows it. */
+export interface Leader {
+  readonly replica: string;
+  readonly epoch: number;
+  readonly isSelf: boolean;
+  /** Whether its heartbeats are fresh, on this replica's monotonic clock. Oneself is always alive. */
+  readonly isAlive: boolean;
+  /** Address operators can dial, as its heartbeat says; empty when none was heard. */
+  readonly operatorAddress: string;
+}
+
 /** What the rest of the planner process sees of the engine. */
 export interface Engine {
   readonly replica: string;
   /** Newest committed state at this replica. */
   state(): FleetState;
-  /** Who leads, as far as this replica knows. */
-  leader(): { readonly replica: string; readonly epoch: number; readonly isSelf: boolean } | undefined;
-  /** Why this replica publishes nothing (`STORE_ROLLED_BACK`, `STORE_CORRUPT`, …), if so. */
+  /** Who leads, as far as this replica knows; undefined before the first term. */
+  leader(): Leader | undefined;
+  /**
+   * Why this replica publishes nothing (`STORE_ROLLED_BACK`, `STORE_CORRUPT`, `STORE_CONFIG`, `NATS_TOO_OLD`), if so.
+   * Whoever pushes plans to agents asks before every push.
+   */
   halted(): Refusal | undefined;
-  /** Decides and commits, here or at the leader; resolves once this replica has folded the record. */
+  /**
+   * Decides and commits, here or at the leader; resolves once this replica has folded the record. Throws the signal's
+   * reason when it aborts first: the command may then still be committed, and only a repeat with the same request id
+   * is safe.
+   */
   submit(command: ForwardedCommand, signal: AbortSignal): Promise<Result<Committed, Refusal>>;
   /** The same decision without appending: the state it would lead to. */
   preview(command: ForwardedCommand): Result<FleetState, Refusal>;
   /** Newest reports folded into what decisions see. */
   observed(): Observed;
+  /** Newest report of each cluster at this replica. */
+  reports(): ReadonlyMap<ClusterId, ClusterReport>;
   /** Calls back after each folded record, in order. Returns how to stop. */
   onCommit(listener: (state: FleetState, record: LogRecord) => void): () => void;
+  /** Takes in the newest merged report of one cluster; stamps when it came on this replica's own clock. */
+  acceptReport(report: Omit<ClusterReport, "receivedAtMs" | "isStreamOpen">): void;
+  /** A plan stream of this cluster opened or closed at this replica. */
+  noteStream(cluster: ClusterId, stream: "open" | "closed"): void;
+  /**
+   * An agent says which position it holds (hello or report). Resolves to why nothing may be published to it:
+   * `STORE_ROLLED_BACK` when the log ends before that position, which halts this replica until `recover`.
+   */
+  witness(cluster: ClusterId, position: Position, signal: AbortSignal): Promise<Refusal | undefined>;
 }
 
 /** Who acts when the planner itself does. */
