@@ -1,0 +1,17 @@
+import { compareNames } from "../model/ids.ts";
+import type { ServiceId } from "../model/ids.ts";
+import { sha256 } from "./sha256.ts";
+
+/**
+ * Digest over everything a cluster holds: SHA-256 of the lines `service=hash`, sorted by service, each ending in a line
+ * feed. Two holders with the same digest route alike. Hashes are lower-case hex.
+ */
+export function planDigest(hashes: ReadonlyMap<ServiceId, string>): Uint8Array {
+  const lines = [...hashes].map(([service, hash]) => `${service}=${hash}\n`);
+  return sha256(lines.toSorted(compareNames).join(""));
+}
+
+/** Whether two digests, or other byte strings, are the same. */
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}

@@ -1,0 +1,101 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { ForwardRequestSchema, ForwardResponseSchema, ReplicaHeartbeatSchema } from "../../proto/gen/weir/v1/log_pb.ts";
+import type { Command, Envelope } from "../model/command.ts";
+import type { Actor } from "../model/ids.ts";
+import type { Refusal } from "../model/refusal.ts";
+import { ok, refuse } from "../model/result.ts";
+import type { Result } from "../model/result.ts";
+import { canonicalJsonBytes, isFields, parseJson } from "./canonical-json.ts";
+import { Checks } from "./checks.ts";
+import { toSequence } from "./position.ts";
+import { isRefusalCode } from "./refusal-status.ts";
+
+/** What one replica tells the others each second, in the form of the engine's port `ReplicaHeartbeat`. */
+interface HeartbeatValue {
+  readonly replica: string;
+  readonly epoch: number;
+  readonly isLeading: boolean;
+  readonly sequence: number;
+  readonly knows: readonly string[];
+  readonly streams: readonly string[];
+  readonly operatorAddress: string;
+}
+
+/** What a committed command answers, in the form of the engine's port `Committed`. */
+interface CommittedValue {
+  readonly sequence: number;
+  readonly subject: string;
+}
+
+/** Bytes of a replica's heartbeat. */
+export function encodeReplicaHeartbeat(heartbeat: HeartbeatValue): Uint8Array {
+  const { knows, streams, ...rest } = heartbeat;
+  const numbers = { epoch: toSequence(heartbeat.epoch), sequence: toSequence(heartbeat.sequence) };
+  const message = { ...rest, ...numbers, knows: [...knows], streams: [...streams] };
+  return toBinary(ReplicaHeartbeatSchema, create(ReplicaHeartbeatSchema, message));
+}
+
+/** Reads a replica's heartbeat. Refuses DECODE, FIELD_REQUIRED, SEQ_RANGE. */
+export function decodeReplicaHeartbeat(bytes: Uint8Array): Result<HeartbeatValue, Refusal> {
+  const message = decoded(ReplicaHeartbeatSchema, bytes);
+  if (message === undefined) return undecodable("ReplicaHeartbeat");
+  const checks = new Checks();
+  const { isLeading, knows, streams, operatorAddress } = message;
+  const replica = checks.required("replica", message.replica, 128);
+  const [epoch, sequence] = [checks.sequence("epoch", message.epoch), checks.sequence("sequence", message.sequence)];
+  return checks.result({ replica, epoch, isLeading, sequence, knows, streams, operatorAddress });
+}
+
+/** Bytes of a command on its way to the leader. */
+export function encodeForwardRequest(envelope: Omit<Envelope, "atMs">): Uint8Array {
+  const { command, ...rest } = envelope;
+  const message = create(ForwardRequestSchema, { ...rest, commandJson: canonicalJsonBytes(command) });
+  return toBinary(ForwardRequestSchema, message);
+}
+
+/**
+ * Reads a forwarded command. Refuses DECODE. Only planners may publish here, so that the command is taken as the
+ * sender's translation made it.
+ */
+export function decodeForwardRequest(bytes: Uint8Array): Result<Omit<Envelope, "atMs">, Refusal> {
+  const message = decoded(ForwardRequestSchema, bytes);
+  const command = message === undefined ? undefined : parseJson(message.commandJson);
+  if (message === undefined || !isFields(command) || typeof command["kind"] !== "string")
+    return undecodable("ForwardRequest");
+  const { requestId, requestDigest } = message;
+  const checks = new Checks();
+  const actor = checks.required("actor", message.actor, 256) as Actor;
+  return checks.result({ command: command as unknown as Command, actor, requestId, requestDigest });
+}
+
+/** Bytes of the leader's answer. */
+export function encodeForwardResponse(answer: Result<CommittedValue, Refusal>): Uint8Array {
+  const message = answer.ok
+    ? { sequence: toSequence(answer.value.sequence), subject: answer.value.subject }
+    : { refusal: { ...answer.refusal } };
+  return toBinary(ForwardResponseSchema, create(ForwardResponseSchema, message));
+}
+
+/** Reads the leader's answer, which may itself be a refusal. Refuses DECODE when it cannot be read. */
+export function decodeForwardResponse(bytes: Uint8Array): Result<CommittedValue, Refusal> {
+  const message = decoded(ForwardResponseSchema, bytes);
+  if (message === undefined) return undecodable("ForwardResponse");
+  const { refusal } = message;
+  if (refusal === undefined) return ok({ sequence: Number(message.sequence), subject: message.subject });
+  if (!isRefusalCode(refusal.code)) return undecodable("ForwardResponse");
+  return refuse({ code: refusal.code, field: refusal.field, message: refusal.message });
+}
+
+function decoded<S extends DescMessage>(schema: S, bytes: Uint8Array): MessageShape<S> | undefined {
+  try {
+    return fromBinary(schema, bytes);
+  } catch {
+    // A replica of another version may send what this one cannot read: an answer, not an accident.
+    return undefined;
+  }
+}
+
+function undecodable(what: string): Result<never, Refusal> {
+  return refuse({ code: "DECODE", field: "", message: `these bytes are no ${what} message` });
+}

@@ -1,0 +1,24 @@
+import { createHash } from "node:crypto";
+
+/** SHA-256 of bytes or of UTF-8 text, in lower-case hex. */
+export function sha256Hex(content: Uint8Array | string): string {
+  return createHash("sha256").update(content).digest("hex");
+}
+
+/** SHA-256 of bytes or of UTF-8 text. */
+export function sha256(content: Uint8Array | string): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(content).digest());
+}
+
+/** Lower-case hex of bytes. */
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Bytes of a hex text; undefined when it is none. */
+export function fromHex(text: string): Uint8Array | undefined {
+  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return undefined;
+  return Uint8Array.from({ length: text.length / 2 }, (_, index) =>
+    Number.parseInt(text.slice(index * 2, index * 2 + 2), 16),
+  );
+}
