@@ -1,7 +1,6 @@
 import type { FleetState } from "../model/fleet.ts";
 import type { Split } from "../model/destination.ts";
 import type { ClusterId, ServiceId } from "../model/ids.ts";
-import type { Observed } from "../model/observed.ts";
 import type { Reason, RouteSet, Urgency } from "../model/plan.ts";
 import type { Settings } from "../model/settings.ts";
 
@@ -19,11 +18,13 @@ export interface ServicePlanning {
   readonly isFinalStep: boolean;
 }
 
-/** Computes the next step of each named service. Unknown services are left out. Pure and deterministic. */
+/**
+ * Computes the next step of each named service; unknown services are left out. It depends on the committed state alone,
+ * never on reports in memory, so that any past plan can be computed again from the log and compared.
+ */
 export function planServices(
   state: FleetState,
   services: readonly ServiceId[],
-  _observed: Observed,
   _settings: Settings,
 ): readonly ServicePlanning[] {
   void [state, services];
