@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file weir/v1/agent.proto.
  */
 export const file_weir_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChN3ZWlyL3YxL2FnZW50LnByb3RvEgd3ZWlyLnYxIj4KC0pvaW5SZXF1ZXN0Eg0KBXRva2VuGAEgASgJEgsKA2NzchgCIAEoDBITCgtjbHVzdGVyX3VpZBgDIAEoCSJwCgxKb2luUmVzcG9uc2USDwoHY2x1c3RlchgBIAEoCRIdChVjZXJ0aWZpY2F0ZV9jaGFpbl9wZW0YAiABKAkSFQoNY2FfYnVuZGxlX3BlbRgDIAEoCRIZChFwbGFubmVyX2FkZHJlc3NlcxgEIAMoCSKUAQoOQ29ubmVjdFJlcXVlc3QSHwoFaGVsbG8YASABKAsyDi53ZWlyLnYxLkhlbGxvSAASMwoPYWNrbm93bGVkZ2VtZW50GAIgASgLMhgud2Vpci52MS5BY2tub3dsZWRnZW1lbnRIABIhCgZyZXN5bmMYAyABKAsyDy53ZWlyLnYxLlJlc3luY0gAQgkKB21lc3NhZ2Ui7AEKBUhlbGxvEg8KB2NsdXN0ZXIYASABKAkSEwoLY2x1c3Rlcl91aWQYAiABKAkSDwoHYm9vdF9pZBgDIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAQgASgJEh8KBGhlbGQYBSABKAsyES53ZWlyLnYxLlBvc2l0aW9uEikKCnJvdXRlX3NldHMYBiADKAsyFS53ZWlyLnYxLkhlbGRSb3V0ZVNldBImCghmZWF0dXJlcxgHIAMoDjIULndlaXIudjEuTWVzaEZlYXR1cmUSIQoHZ2F0ZXdheRgIIAEoCzIQLndlaXIudjEuQWRkcmVzcyItCgxIZWxkUm91dGVTZXQSDwoHc2VydmljZRgBIAEoCRIMCgRoYXNoGAIgASgMInIKD0Fja25vd2xlZGdlbWVudBIjCghwb3NpdGlvbhgBIAEoCzIRLndlaXIudjEuUG9zaXRpb24SDgoGZGlnZXN0GAIgASgMEioKCHJlZnVzYWxzGAMgAygLMhgud2Vpci52MS5Sb3V0ZVNldFJlZnVzYWwiTgoPUm91dGVTZXRSZWZ1c2FsEg8KB3NlcnZpY2UYASABKAkSDAoEaGFzaBgCIAEoDBIMCgRjb2RlGAMgASgJEg4KBmRldGFpbBgEIAEoCSIICgZSZXN5bmMilQEKD0Nvbm5lY3RSZXNwb25zZRIiCgRwbGFuGAEgASgLMhIud2Vpci52MS5QbGFuRGVsdGFIABIuCgtjcmVkZW50aWFscxgCIAEoCzIXLndlaXIudjEuQnVzQ3JlZGVudGlhbHNIABIjCgdnb29kYnllGAMgASgLMhAud2Vpci52MS5Hb29kYnllSABCCQoHbWVzc2FnZSKHAQoJUGxhbkRlbHRhEiMKCHBvc2l0aW9uGAEgASgLMhEud2Vpci52MS5Qb3NpdGlvbhISCgpyb3V0ZV9zZXRzGAIgAygMEg8KB3JlbW92ZWQYAyADKAkSDgoGZGlnZXN0GAQgASgMEiAKBGJhc2UYBSABKA4yEi53ZWlyLnYxLkRlbHRhQmFzZSJPCg5CdXNDcmVkZW50aWFscxITCgtjcmVkZW50aWFscxgBIAEoCRIaChJleHBpcmVzX2F0X3VuaXhfbXMYAiABKAMSDAoEdXJscxgDIAMoCSInCgdHb29kYnllEgwKBGNvZGUYASABKAkSDgoGZGV0YWlsGAIgASgJIiYKF1JlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0EgsKA2NzchgBIAEoDCJQChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USHQoVY2VydGlmaWNhdGVfY2hhaW5fcGVtGAEgASgJEhUKDWNhX2J1bmRsZV9wZW0YAiABKAkqxAEKC01lc2hGZWF0dXJlEhwKGE1FU0hfRkVBVFVSRV9VTlNQRUNJRklFRBAAEh8KG01FU0hfRkVBVFVSRV9XRUlHSFRFRF9TUExJVBABEiIKHk1FU0hfRkVBVFVSRV9SRU5ERVJFRF9GQUxMQkFDSxACEh0KGU1FU0hfRkVBVFVSRV9IRUFERVJfTUFUQ0gQAxIXChNNRVNIX0ZFQVRVUkVfTUlSUk9SEAQSGgoWTUVTSF9GRUFUVVJFX1BST1hZTEVTUxAFKlQKCURlbHRhQmFzZRIaChZERUxUQV9CQVNFX1VOU1BFQ0lGSUVEEAASEwoPREVMVEFfQkFTRV9IRUxEEAESFgoSREVMVEFfQkFTRV9OT1RISU5HEAIyQgoLSm9pblNlcnZpY2USMwoESm9pbhIULndlaXIudjEuSm9pblJlcXVlc3QaFS53ZWlyLnYxLkpvaW5SZXNwb25zZTKpAQoMQWdlbnRTZXJ2aWNlEkAKB0Nvbm5lY3QSFy53ZWlyLnYxLkNvbm5lY3RSZXF1ZXN0Ghgud2Vpci52MS5Db25uZWN0UmVzcG9uc2UoATABElcKEFJlbmV3Q2VydGlmaWNhdGUSIC53ZWlyLnYxLlJlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0GiEud2Vpci52MS5SZW5ld0NlcnRpZmljYXRlUmVzcG9uc2ViBnByb3RvMw", [file_weir_v1_plan]);
+  fileDesc("ChN3ZWlyL3YxL2FnZW50LnByb3RvEgd3ZWlyLnYxIj4KC0pvaW5SZXF1ZXN0Eg0KBXRva2VuGAEgASgJEgsKA2NzchgCIAEoDBITCgtjbHVzdGVyX3VpZBgDIAEoCSJwCgxKb2luUmVzcG9uc2USDwoHY2x1c3RlchgBIAEoCRIdChVjZXJ0aWZpY2F0ZV9jaGFpbl9wZW0YAiABKAkSFQoNY2FfYnVuZGxlX3BlbRgDIAEoCRIZChFwbGFubmVyX2FkZHJlc3NlcxgEIAMoCSKUAQoOQ29ubmVjdFJlcXVlc3QSHwoFaGVsbG8YASABKAsyDi53ZWlyLnYxLkhlbGxvSAASMwoPYWNrbm93bGVkZ2VtZW50GAIgASgLMhgud2Vpci52MS5BY2tub3dsZWRnZW1lbnRIABIhCgZyZXN5bmMYAyABKAsyDy53ZWlyLnYxLlJlc3luY0gAQgkKB21lc3NhZ2Ui7AEKBUhlbGxvEg8KB2NsdXN0ZXIYASABKAkSEwoLY2x1c3Rlcl91aWQYAiABKAkSDwoHYm9vdF9pZBgDIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAQgASgJEh8KBGhlbGQYBSABKAsyES53ZWlyLnYxLlBvc2l0aW9uEikKCnJvdXRlX3NldHMYBiADKAsyFS53ZWlyLnYxLkhlbGRSb3V0ZVNldBImCghmZWF0dXJlcxgHIAMoDjIULndlaXIudjEuTWVzaEZlYXR1cmUSIQoHZ2F0ZXdheRgIIAEoCzIQLndlaXIudjEuQWRkcmVzcyItCgxIZWxkUm91dGVTZXQSDwoHc2VydmljZRgBIAEoCRIMCgRoYXNoGAIgASgMInIKD0Fja25vd2xlZGdlbWVudBIjCghwb3NpdGlvbhgBIAEoCzIRLndlaXIudjEuUG9zaXRpb24SDgoGZGlnZXN0GAIgASgMEioKCHJlZnVzYWxzGAMgAygLMhgud2Vpci52MS5Sb3V0ZVNldFJlZnVzYWwiTgoPUm91dGVTZXRSZWZ1c2FsEg8KB3NlcnZpY2UYASABKAkSDAoEaGFzaBgCIAEoDBIMCgRjb2RlGAMgASgJEg4KBmRldGFpbBgEIAEoCSIICgZSZXN5bmMilQEKD0Nvbm5lY3RSZXNwb25zZRIiCgRwbGFuGAEgASgLMhIud2Vpci52MS5QbGFuRGVsdGFIABIuCgtjcmVkZW50aWFscxgCIAEoCzIXLndlaXIudjEuQnVzQ3JlZGVudGlhbHNIABIjCgdnb29kYnllGAMgASgLMhAud2Vpci52MS5Hb29kYnllSABCCQoHbWVzc2FnZSK6AQoJUGxhbkRlbHRhEiMKCHBvc2l0aW9uGAEgASgLMhEud2Vpci52MS5Qb3NpdGlvbhISCgpyb3V0ZV9zZXRzGAIgAygMEg8KB3JlbW92ZWQYAyADKAkSDgoGZGlnZXN0GAQgASgMEiAKBGJhc2UYBSABKA4yEi53ZWlyLnYxLkRlbHRhQmFzZRIxChBmYWxsYmFja19ydWxpbmdzGAYgAygLMhcud2Vpci52MS5GYWxsYmFja1J1bGluZyJRCg5GYWxsYmFja1J1bGluZxIUCgxsb3N0X2NsdXN0ZXIYASABKAkSKQoHb3V0Y29tZRgCIAEoDjIYLndlaXIudjEuRmFsbGJhY2tPdXRjb21lIk8KDkJ1c0NyZWRlbnRpYWxzEhMKC2NyZWRlbnRpYWxzGAEgASgJEhoKEmV4cGlyZXNfYXRfdW5peF9tcxgCIAEoAxIMCgR1cmxzGAMgAygJIicKB0dvb2RieWUSDAoEY29kZRgBIAEoCRIOCgZkZXRhaWwYAiABKAkiJgoXUmVuZXdDZXJ0aWZpY2F0ZVJlcXVlc3QSCwoDY3NyGAEgASgMIlAKGFJlbmV3Q2VydGlmaWNhdGVSZXNwb25zZRIdChVjZXJ0aWZpY2F0ZV9jaGFpbl9wZW0YASABKAkSFQoNY2FfYnVuZGxlX3BlbRgCIAEoCSrEAQoLTWVzaEZlYXR1cmUSHAoYTUVTSF9GRUFUVVJFX1VOU1BFQ0lGSUVEEAASHwobTUVTSF9GRUFUVVJFX1dFSUdIVEVEX1NQTElUEAESIgoeTUVTSF9GRUFUVVJFX1JFTkRFUkVEX0ZBTExCQUNLEAISHQoZTUVTSF9GRUFUVVJFX0hFQURFUl9NQVRDSBADEhcKE01FU0hfRkVBVFVSRV9NSVJST1IQBBIaChZNRVNIX0ZFQVRVUkVfUFJPWFlMRVNTEAUqcAoPRmFsbGJhY2tPdXRjb21lEiAKHEZBTExCQUNLX09VVENPTUVfVU5TUEVDSUZJRUQQABIcChhGQUxMQkFDS19PVVRDT01FX0FET1BURUQQARIdChlGQUxMQkFDS19PVVRDT01FX1JFVkVSU0VEEAIqVAoJRGVsdGFCYXNlEhoKFkRFTFRBX0JBU0VfVU5TUEVDSUZJRUQQABITCg9ERUxUQV9CQVNFX0hFTEQQARIWChJERUxUQV9CQVNFX05PVEhJTkcQAjJCCgtKb2luU2VydmljZRIzCgRKb2luEhQud2Vpci52MS5Kb2luUmVxdWVzdBoVLndlaXIudjEuSm9pblJlc3BvbnNlMqkBCgxBZ2VudFNlcnZpY2USQAoHQ29ubmVjdBIXLndlaXIudjEuQ29ubmVjdFJlcXVlc3QaGC53ZWlyLnYxLkNvbm5lY3RSZXNwb25zZSgBMAESVwoQUmVuZXdDZXJ0aWZpY2F0ZRIgLndlaXIudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlcXVlc3QaIS53ZWlyLnYxLlJlbmV3Q2VydGlmaWNhdGVSZXNwb25zZWIGcHJvdG8z", [file_weir_v1_plan]);
 
 /**
  * @generated from message weir.v1.JoinRequest
@@ -363,6 +363,14 @@ export type PlanDelta = Message<"weir.v1.PlanDelta"> & {
    * @generated from field: weir.v1.DeltaBase base = 5;
    */
   base: DeltaBase;
+
+  /**
+   * What becomes of the agent's own fallback, if it follows one for the named cluster. A fallback that no ruling names
+   * ends by itself once the plan gives its lost cluster no weight, and stays in force otherwise.
+   *
+   * @generated from field: repeated weir.v1.FallbackRuling fallback_rulings = 6;
+   */
+  fallbackRulings: FallbackRuling[];
 };
 
 /**
@@ -371,6 +379,28 @@ export type PlanDelta = Message<"weir.v1.PlanDelta"> & {
  */
 export const PlanDeltaSchema: GenMessage<PlanDelta> = /*@__PURE__*/
   messageDesc(file_weir_v1_agent, 9);
+
+/**
+ * @generated from message weir.v1.FallbackRuling
+ */
+export type FallbackRuling = Message<"weir.v1.FallbackRuling"> & {
+  /**
+   * @generated from field: string lost_cluster = 1;
+   */
+  lostCluster: string;
+
+  /**
+   * @generated from field: weir.v1.FallbackOutcome outcome = 2;
+   */
+  outcome: FallbackOutcome;
+};
+
+/**
+ * Describes the message weir.v1.FallbackRuling.
+ * Use `create(FallbackRulingSchema)` to create a new message.
+ */
+export const FallbackRulingSchema: GenMessage<FallbackRuling> = /*@__PURE__*/
+  messageDesc(file_weir_v1_agent, 10);
 
 /**
  * Short-lived credentials for the report bus.
@@ -403,7 +433,7 @@ export type BusCredentials = Message<"weir.v1.BusCredentials"> & {
  * Use `create(BusCredentialsSchema)` to create a new message.
  */
 export const BusCredentialsSchema: GenMessage<BusCredentials> = /*@__PURE__*/
-  messageDesc(file_weir_v1_agent, 10);
+  messageDesc(file_weir_v1_agent, 11);
 
 /**
  * Says why the planner closes the stream.
@@ -429,7 +459,7 @@ export type Goodbye = Message<"weir.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_weir_v1_agent, 11);
+  messageDesc(file_weir_v1_agent, 12);
 
 /**
  * @generated from message weir.v1.RenewCertificateRequest
@@ -448,7 +478,7 @@ export type RenewCertificateRequest = Message<"weir.v1.RenewCertificateRequest">
  * Use `create(RenewCertificateRequestSchema)` to create a new message.
  */
 export const RenewCertificateRequestSchema: GenMessage<RenewCertificateRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_agent, 12);
+  messageDesc(file_weir_v1_agent, 13);
 
 /**
  * @generated from message weir.v1.RenewCertificateResponse
@@ -470,7 +500,7 @@ export type RenewCertificateResponse = Message<"weir.v1.RenewCertificateResponse
  * Use `create(RenewCertificateResponseSchema)` to create a new message.
  */
 export const RenewCertificateResponseSchema: GenMessage<RenewCertificateResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_agent, 13);
+  messageDesc(file_weir_v1_agent, 14);
 
 /**
  * How a request travels to a mesh. An unknown number is ignored: a feature this planner cannot ask for.
@@ -523,6 +553,45 @@ export const MeshFeatureSchema: GenEnum<MeshFeature> = /*@__PURE__*/
   enumDesc(file_weir_v1_agent, 0);
 
 /**
+ * What the planner makes of an agent's own fallback. An unknown number is ignored: the fallback stays.
+ *
+ * @generated from enum weir.v1.FallbackOutcome
+ */
+export const FallbackOutcome = {
+  /**
+   * @generated from enum value: FALLBACK_OUTCOME_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The plan does the same by its own weights: the agent follows the plan again.
+   *
+   * @generated from enum value: FALLBACK_OUTCOME_ADOPTED = 1;
+   */
+  ADOPTED: 1,
+
+  /**
+   * The planner does not hold the cluster for lost: the agent sends it requests again.
+   *
+   * @generated from enum value: FALLBACK_OUTCOME_REVERSED = 2;
+   */
+  REVERSED: 2,
+} as const;
+
+/**
+ * What the planner makes of an agent's own fallback. An unknown number is ignored: the fallback stays.
+ *
+ * @generated from enum weir.v1.FallbackOutcome
+ */
+export type FallbackOutcome = (typeof FallbackOutcome)[keyof typeof FallbackOutcome] | UnknownEnum;
+
+/**
+ * Describes the enum weir.v1.FallbackOutcome.
+ */
+export const FallbackOutcomeSchema: GenEnum<FallbackOutcome> = /*@__PURE__*/
+  enumDesc(file_weir_v1_agent, 1);
+
+/**
  * @generated from enum weir.v1.DeltaBase
  */
 export const DeltaBase = {
@@ -555,7 +624,7 @@ export type DeltaBase = (typeof DeltaBase)[keyof typeof DeltaBase] | UnknownEnum
  * Describes the enum weir.v1.DeltaBase.
  */
 export const DeltaBaseSchema: GenEnum<DeltaBase> = /*@__PURE__*/
-  enumDesc(file_weir_v1_agent, 1);
+  enumDesc(file_weir_v1_agent, 2);
 
 /**
  * The only thing a cluster without a certificate can do. Served on a listener of its own.

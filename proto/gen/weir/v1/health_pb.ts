@@ -5,19 +5,19 @@
 // What agents report over the bus, on `weir.v1.report.<cluster>.heartbeat` and `weir.v1.report.<cluster>.window`.
 // The subject says which cluster speaks: the broker lets an agent publish on its own subjects only.
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { HeldRouteSet, RouteSetRefusal } from "./agent_pb.ts";
 import { file_weir_v1_agent } from "./agent_pb.ts";
 import type { Destination, Position } from "./plan_pb.ts";
 import { file_weir_v1_plan } from "./plan_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file weir/v1/health.proto.
  */
 export const file_weir_v1_health: GenFile = /*@__PURE__*/
-  fileDesc("ChR3ZWlyL3YxL2hlYWx0aC5wcm90bxIHd2Vpci52MSLgAgoJSGVhcnRiZWF0Eg8KB2NsdXN0ZXIYASABKAkSEwoLY2x1c3Rlcl91aWQYAiABKAkSDwoHYm9vdF9pZBgDIAEoCRIQCghzZXF1ZW5jZRgEIAEoBBIXCg9zZW50X2F0X3VuaXhfbXMYBSABKAMSIgoHYXBwbGllZBgGIAEoCzIRLndlaXIudjEuUG9zaXRpb24SMQoSYXBwbGllZF9yb3V0ZV9zZXRzGAcgAygLMhUud2Vpci52MS5IZWxkUm91dGVTZXQSKgoIcmVmdXNhbHMYCCADKAsyGC53ZWlyLnYxLlJvdXRlU2V0UmVmdXNhbBIpCghmYWxsYmFjaxgJIAEoCzIXLndlaXIudjEuRmFsbGJhY2tOb3RpY2USIAoFcGVlcnMYCiADKAsyES53ZWlyLnYxLlBlZXJWaWV3Eg4KBmFsYXJtcxgLIAMoCRIRCglpc19saW5rZWQYDCABKAgiTwoORmFsbGJhY2tOb3RpY2USFAoMbG9zdF9jbHVzdGVyGAEgASgJEhUKDXNpbmNlX3VuaXhfbXMYAiABKAMSEAoIZXZpZGVuY2UYAyABKAkiMQoIUGVlclZpZXcSDwoHY2x1c3RlchgBIAEoCRIUCgxpc19yZWFjaGFibGUYAiABKAgitwEKBldpbmRvdxIPCgdjbHVzdGVyGAEgASgJEhMKC2NsdXN0ZXJfdWlkGAIgASgJEg8KB2Jvb3RfaWQYAyABKAkSEAoIc2VxdWVuY2UYBCABKAQSEQoJd2luZG93X21zGAUgASgNEiYKB3RyYWZmaWMYBiADKAsyFS53ZWlyLnYxLlRyYWZmaWNDb3VudBIpCgl3b3JrbG9hZHMYByADKAsyFi53ZWlyLnYxLldvcmtsb2FkQ291bnQi7QEKDFRyYWZmaWNDb3VudBIPCgdzZXJ2aWNlGAEgASgJEikKC2Rlc3RpbmF0aW9uGAIgASgLMhQud2Vpci52MS5EZXN0aW5hdGlvbhIOCgZjYWxsZXIYAyABKAkSDQoFY2xhc3MYBCABKAkSEAoIcmVxdWVzdHMYBSABKAQSEAoIZmFpbHVyZXMYBiABKAQSGwoObGF0ZW5jeV9wNTBfbXMYByABKAFIAIgBARIbCg5sYXRlbmN5X3A5OV9tcxgIIAEoAUgBiAEBQhEKD19sYXRlbmN5X3A1MF9tc0IRCg9fbGF0ZW5jeV9wOTlfbXMiuQEKDVdvcmtsb2FkQ291bnQSDwoHc2VydmljZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhcKD3JlYWR5X2VuZHBvaW50cxgDIAEoDRIXCg90b3RhbF9lbmRwb2ludHMYBCABKA0SGQoMY2FwYWNpdHlfcnBzGAUgASgBSACIAQESGAoLdXRpbGlzYXRpb24YBiABKAFIAYgBAUIPCg1fY2FwYWNpdHlfcnBzQg4KDF91dGlsaXNhdGlvbmIGcHJvdG8z", [file_weir_v1_agent, file_weir_v1_plan]);
+  fileDesc("ChR3ZWlyL3YxL2hlYWx0aC5wcm90bxIHd2Vpci52MSKNAwoJSGVhcnRiZWF0Eg8KB2NsdXN0ZXIYASABKAkSEwoLY2x1c3Rlcl91aWQYAiABKAkSDwoHYm9vdF9pZBgDIAEoCRIQCghzZXF1ZW5jZRgEIAEoBBIXCg9zZW50X2F0X3VuaXhfbXMYBSABKAMSIgoHYXBwbGllZBgGIAEoCzIRLndlaXIudjEuUG9zaXRpb24SMQoSYXBwbGllZF9yb3V0ZV9zZXRzGAcgAygLMhUud2Vpci52MS5IZWxkUm91dGVTZXQSKgoIcmVmdXNhbHMYCCADKAsyGC53ZWlyLnYxLlJvdXRlU2V0UmVmdXNhbBIpCghmYWxsYmFjaxgJIAEoCzIXLndlaXIudjEuRmFsbGJhY2tOb3RpY2USIAoFcGVlcnMYCiADKAsyES53ZWlyLnYxLlBlZXJWaWV3Eg4KBmFsYXJtcxgLIAMoCRIRCglpc19saW5rZWQYDCABKAgSKwoQYXBwbGllZF9jb3ZlcmFnZRgNIAEoDjIRLndlaXIudjEuQ292ZXJhZ2UiTwoORmFsbGJhY2tOb3RpY2USFAoMbG9zdF9jbHVzdGVyGAEgASgJEhUKDXNpbmNlX3VuaXhfbXMYAiABKAMSEAoIZXZpZGVuY2UYAyABKAkiMQoIUGVlclZpZXcSDwoHY2x1c3RlchgBIAEoCRIUCgxpc19yZWFjaGFibGUYAiABKAgitwEKBldpbmRvdxIPCgdjbHVzdGVyGAEgASgJEhMKC2NsdXN0ZXJfdWlkGAIgASgJEg8KB2Jvb3RfaWQYAyABKAkSEAoIc2VxdWVuY2UYBCABKAQSEQoJd2luZG93X21zGAUgASgNEiYKB3RyYWZmaWMYBiADKAsyFS53ZWlyLnYxLlRyYWZmaWNDb3VudBIpCgl3b3JrbG9hZHMYByADKAsyFi53ZWlyLnYxLldvcmtsb2FkQ291bnQi7QEKDFRyYWZmaWNDb3VudBIPCgdzZXJ2aWNlGAEgASgJEikKC2Rlc3RpbmF0aW9uGAIgASgLMhQud2Vpci52MS5EZXN0aW5hdGlvbhIOCgZjYWxsZXIYAyABKAkSDQoFY2xhc3MYBCABKAkSEAoIcmVxdWVzdHMYBSABKAQSEAoIZmFpbHVyZXMYBiABKAQSGwoObGF0ZW5jeV9wNTBfbXMYByABKAFIAIgBARIbCg5sYXRlbmN5X3A5OV9tcxgIIAEoAUgBiAEBQhEKD19sYXRlbmN5X3A1MF9tc0IRCg9fbGF0ZW5jeV9wOTlfbXMiuQEKDVdvcmtsb2FkQ291bnQSDwoHc2VydmljZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhcKD3JlYWR5X2VuZHBvaW50cxgDIAEoDRIXCg90b3RhbF9lbmRwb2ludHMYBCABKA0SGQoMY2FwYWNpdHlfcnBzGAUgASgBSACIAQESGAoLdXRpbGlzYXRpb24YBiABKAFIAYgBAUIPCg1fY2FwYWNpdHlfcnBzQg4KDF91dGlsaXNhdGlvbipOCghDb3ZlcmFnZRIYChRDT1ZFUkFHRV9VTlNQRUNJRklFRBAAEhUKEUNPVkVSQUdFX0NPTVBMRVRFEAESEQoNQ09WRVJBR0VfUEFSVBACYgZwcm90bzM", [file_weir_v1_agent, file_weir_v1_plan]);
 
 /**
  * Once a second, and at once when something breaks.
@@ -98,6 +98,13 @@ export type Heartbeat = Message<"weir.v1.Heartbeat"> & {
    * @generated from field: bool is_linked = 12;
    */
   isLinked: boolean;
+
+  /**
+   * What `applied_route_sets` covers.
+   *
+   * @generated from field: weir.v1.Coverage applied_coverage = 13;
+   */
+  appliedCoverage: Coverage;
 };
 
 /**
@@ -314,4 +321,45 @@ export type WorkloadCount = Message<"weir.v1.WorkloadCount"> & {
  */
 export const WorkloadCountSchema: GenMessage<WorkloadCount> = /*@__PURE__*/
   messageDesc(file_weir_v1_health, 5);
+
+/**
+ * How a list in a message stands to the whole it is taken from.
+ *
+ * @generated from enum weir.v1.Coverage
+ */
+export const Coverage = {
+  /**
+   * Same as COMPLETE.
+   *
+   * @generated from enum value: COVERAGE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The list is all there is.
+   *
+   * @generated from enum value: COVERAGE_COMPLETE = 1;
+   */
+  COMPLETE: 1,
+
+  /**
+   * Too much for one message: the entries replace those of the same name that came before; all of them come in turn.
+   *
+   * @generated from enum value: COVERAGE_PART = 2;
+   */
+  PART: 2,
+} as const;
+
+/**
+ * How a list in a message stands to the whole it is taken from.
+ *
+ * @generated from enum weir.v1.Coverage
+ */
+export type Coverage = (typeof Coverage)[keyof typeof Coverage] | UnknownEnum;
+
+/**
+ * Describes the enum weir.v1.Coverage.
+ */
+export const CoverageSchema: GenEnum<Coverage> = /*@__PURE__*/
+  enumDesc(file_weir_v1_health, 0);
 
