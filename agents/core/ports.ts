@@ -50,6 +50,8 @@ export interface DestinationEvidence {
   readonly consecutiveConnectFailures: number;
   /** How long no endpoint of it has been ready, in ms; 0 while one is. */
   readonly noReadyEndpointForMs: number;
+  /** How long ago it answered last, in ms; undefined when that is not known. A fresh answer outweighs other evidence. */
+  readonly answeredAgoMs?: number;
 }
 
 /** One kind of mesh. What only some can do is data in `supports`, checked before a plan asks for it. */
