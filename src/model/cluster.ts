@@ -80,4 +80,8 @@ export interface ClusterState {
   readonly ramp?: Ramp;
   readonly verdict: Verdict;
   readonly verdictSinceMs: number;
+  /** When it was first judged healthy. Before that it is new: not in trouble, and no place to send anything. */
+  readonly firstHealthyAtMs?: number;
+  /** Since when a dead cluster looks well again; undefined while it does not. */
+  readonly wellSinceMs?: number;
 }

@@ -42,6 +42,9 @@ export type FleetEvent =
       readonly verdict: Verdict;
       readonly evidence: string;
     }
+  | { readonly kind: "recovery-changed"; readonly cluster: ClusterId; readonly wellSinceMs?: number }
+  | { readonly kind: "fleet-frozen"; readonly reason: string }
+  | { readonly kind: "fleet-thawed"; readonly reason: string }
   | { readonly kind: "ramp-changed"; readonly cluster: ClusterId; readonly ceilingWeight?: number }
   | { readonly kind: "measured"; readonly measured: Measured }
   | { readonly kind: "service-applied"; readonly spec: ServiceSpec }
@@ -55,6 +58,7 @@ export type FleetEvent =
       readonly stepsTaken: number;
     }
   | { readonly kind: "route-sets-stored"; readonly routeSets: Readonly<Record<RouteSetHash, RouteSet>> }
+  | { readonly kind: "route-sets-dropped"; readonly hashes: readonly RouteSetHash[] }
   | { readonly kind: "plan-committed"; readonly plan: ServicePlan; readonly basedOn: number }
   | {
       readonly kind: "route-set-released";
@@ -85,6 +89,9 @@ export const EVENT_KINDS: readonly FleetEvent["kind"][] = [
   "cluster-revoked",
   "cluster-unregistered",
   "verdict-changed",
+  "recovery-changed",
+  "fleet-frozen",
+  "fleet-thawed",
   "ramp-changed",
   "measured",
   "service-applied",
@@ -92,6 +99,7 @@ export const EVENT_KINDS: readonly FleetEvent["kind"][] = [
   "shift-requested",
   "shift-moved",
   "route-sets-stored",
+  "route-sets-dropped",
   "plan-committed",
   "route-set-released",
   "route-set-removed",

@@ -19,6 +19,23 @@ export interface Rollout {
   readonly waitsFor: string;
 }
 
+/**
+ * What moved a service's inputs since it was last planned; the later in this list, the more urgent. `measured`: demand,
+ * capacity or readiness left their dead band. `ramp`: a returning cluster may take more. `fleet`: a cluster came, went or
+ * changed its gateway, or the service is new. `operator`: a shift, drain, cordon or new declaration. `lost`: a destination
+ * died, came back empty or was cut off. `abort`: a shift was aborted.
+ */
+export type InputsCause = "measured" | "ramp" | "fleet" | "operator" | "lost" | "abort";
+
+/** Every cause, the least urgent first. */
+export const INPUTS_CAUSES: readonly InputsCause[] = ["measured", "ramp", "fleet", "operator", "lost", "abort"];
+
+/** All automatic moves stand still: more clusters are in trouble than can be believed. Operators still act. */
+export interface Freeze {
+  readonly sinceMs: number;
+  readonly reason: string;
+}
+
 /** Everything the planner remembers about one service. */
 export interface ServiceState {
   readonly spec: ServiceSpec;
@@ -33,6 +50,8 @@ export interface ServiceState {
   >;
   /** Sequence of the last record that changed what a plan of this service depends on. */
   readonly inputsSequence: number;
+  /** The most urgent cause of what moved since the last plan; undefined once that is planned. */
+  readonly inputsCause?: InputsCause;
   /** Highest sequence that a plan of this service was based on; smaller than `inputsSequence` means re-plan. */
   readonly plannedSequence: number;
   readonly rollout?: Rollout;
@@ -60,6 +79,7 @@ export interface FleetState {
   readonly sequence: number;
   /** Time of the last record, ms since 1970 on the leaders' clocks; never goes back. */
   readonly atMs: number;
+  readonly freeze?: Freeze;
   readonly clusters: ReadonlyMap<ClusterId, ClusterState>;
   readonly services: ReadonlyMap<ServiceId, ServiceState>;
   readonly shifts: ReadonlyMap<ShiftId, Shift>;
