@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { REPO, mustRunTool, runTool } from "../tool.ts";
 
-/** Where the contract that others already run is found, best first. A clone made by CI has only the second. */
-const PUBLISHED_REFS = ["refs/heads/main", "refs/remotes/origin/main"];
+/** Where the contract that others already run is found, best first: what was pushed, else what is on main here. */
+const PUBLISHED_REFS = ["refs/remotes/origin/main", "refs/heads/main"];
 
 /** Names, comments and packages follow buf's standard rules. */
 export function protosReadWell(): boolean {
