@@ -20,6 +20,7 @@ interface HeartbeatValue {
   readonly knows: readonly string[];
   readonly streams: readonly string[];
   readonly operatorAddress: string;
+  readonly logTimeMs: number;
 }
 
 /** What a committed command answers, in the form of the engine's port `Committed`. */
@@ -30,8 +31,12 @@ interface CommittedValue {
 
 /** Bytes of a replica's heartbeat. */
 export function encodeReplicaHeartbeat(heartbeat: HeartbeatValue): Uint8Array {
-  const { knows, streams, ...rest } = heartbeat;
-  const numbers = { epoch: toSequence(heartbeat.epoch), sequence: toSequence(heartbeat.sequence) };
+  const { knows, streams, logTimeMs, ...rest } = heartbeat;
+  const numbers = {
+    epoch: toSequence(heartbeat.epoch),
+    sequence: toSequence(heartbeat.sequence),
+    logTimeUnixMs: BigInt(Math.round(logTimeMs)),
+  };
   const message = { ...rest, ...numbers, knows: [...knows], streams: [...streams] };
   return toBinary(ReplicaHeartbeatSchema, create(ReplicaHeartbeatSchema, message));
 }
@@ -44,7 +49,8 @@ export function decodeReplicaHeartbeat(bytes: Uint8Array): Result<HeartbeatValue
   const { isLeading, knows, streams, operatorAddress } = message;
   const replica = checks.required("replica", message.replica, 128);
   const [epoch, sequence] = [checks.sequence("epoch", message.epoch), checks.sequence("sequence", message.sequence)];
-  return checks.result({ replica, epoch, isLeading, sequence, knows, streams, operatorAddress });
+  const logTimeMs = Number(message.logTimeUnixMs);
+  return checks.result({ replica, epoch, isLeading, sequence, knows, streams, operatorAddress, logTimeMs });
 }
 
 /** Bytes of a command on its way to the leader. */
