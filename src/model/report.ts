@@ -46,6 +46,14 @@ export interface ActiveFallback {
   readonly evidence: string;
 }
 
+/** Which window the newest rows of one service were counted in. */
+export interface WindowSpan {
+  /** Length of the window, in ms. */
+  readonly windowMs: number;
+  /** When this replica received it, on its own clock: the window began at least `windowMs` before. */
+  readonly receivedAtMs: number;
+}
+
 /** Newest known of one cluster, merged from its heartbeats and windows. Kept in memory, never logged. */
 export interface ClusterReport {
   readonly cluster: ClusterId;
@@ -60,10 +68,16 @@ export interface ClusterReport {
   readonly refusals: readonly RouteRefusal[];
   readonly fallback?: ActiveFallback;
   readonly traffic: readonly TrafficRow[];
-  /** Length of the window that `traffic` counts, in ms. */
+  /** Length of the window that arrived last, in ms. */
   readonly windowMs: number;
+  /** The window of each service's rows: services report in turn, and a heartbeat brings no new rows. */
+  readonly trafficSpans?: Readonly<Record<ServiceId, WindowSpan>>;
   readonly workloads: readonly WorkloadRow[];
   readonly peers: readonly PeerRow[];
   /** Whether a plan stream of this agent is open at any replica, as that replica says in its heartbeat. */
   readonly isStreamOpen: boolean;
+  /** The sender's clock, ms since 1970. Shown, never used for order. */
+  readonly sentAtMs?: number;
+  /** Short alarms of the agent for people, such as `LKG_INVALID`. */
+  readonly alarms?: readonly string[];
 }
