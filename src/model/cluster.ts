@@ -72,6 +72,8 @@ export interface ClusterState {
   readonly revokedSerials: readonly string[];
   /** Serial of the newest certificate issued, hex. */
   readonly certificateSerial?: string;
+  /** The newest serials issued under this registration, hex: certificates of an earlier one open nothing. */
+  readonly issuedSerials?: readonly string[];
   readonly gateway?: GatewayAddress;
   readonly features: readonly Feature[];
   readonly isCordoned: boolean;

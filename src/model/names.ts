@@ -11,6 +11,8 @@ const LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 export function badName(text: string): string | undefined {
   if (text === "") return "is empty";
   if (text.length > NAME_LENGTH_MAX) return `has ${text.length} characters; at most ${NAME_LENGTH_MAX} are allowed`;
+  // A few labels name what every JavaScript object has; as keys of our records they would seem to be there always.
+  if (text in {}) return "is reserved";
   if (LABEL.test(text)) return undefined;
   return "may only have a-z, 0-9 and '-', and begins and ends with a letter or digit";
 }

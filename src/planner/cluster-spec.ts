@@ -1,0 +1,70 @@
+import type { ClusterSpec, GatewayAddress } from "../model/cluster.ts";
+import { compareNames } from "../model/ids.ts";
+import { badName } from "../model/names.ts";
+import { firstObjection, PASSED, reject } from "./decision.ts";
+import type { Check } from "./decision.ts";
+
+/** Refuses BAD_NAME and FIELD_INVALID, naming the field. Clusters in `rttMs` need not be registered yet. */
+export function checkClusterSpec(spec: ClusterSpec): Check {
+  return firstObjection(
+    () => checkName(spec.cluster, "cluster.name"),
+    () => checkText(spec.region, "cluster.region"),
+    () => checkText(spec.expectedUid ?? "", "cluster.expected_uid"),
+    () => (spec.gateway === undefined ? PASSED : checkGateway(spec.gateway, "cluster.gateway")),
+    () => checkLabels(spec.labels),
+    () => checkRoundTrips(spec),
+  );
+}
+
+/** Refuses BAD_NAME what is no DNS-1123 label. */
+export function checkName(name: string, field: string): Check {
+  const why = badName(name);
+  if (why === undefined) return PASSED;
+  return reject("BAD_NAME", field, `${JSON.stringify(name.slice(0, 80))} is no name: it ${why}`);
+}
+
+/** Refuses an address that is empty or endless, and a port that cannot be. */
+export function checkGateway({ address, port }: GatewayAddress, field: string): Check {
+  if (!/^[0-9A-Za-z.:_-]{1,253}$/.test(address)) {
+    return reject("FIELD_INVALID", `${field}.address`, "must be an IP address or a DNS name");
+  }
+  return checkPort(port, `${field}.port`);
+}
+
+/** Refuses what is no TCP port. */
+export function checkPort(port: number, field: string): Check {
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return PASSED;
+  return reject("FIELD_INVALID", field, `${port} is no port; ports are 1 to 65535`);
+}
+
+const TEXT_LENGTH_MAX = 253;
+
+function checkText(text: string, field: string): Check {
+  if (text.length <= TEXT_LENGTH_MAX) return PASSED;
+  return reject("FIELD_INVALID", field, `has ${text.length} characters, at most ${TEXT_LENGTH_MAX}`);
+}
+
+const LABELS_MAX = 64;
+const LABEL_KEY = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,315}[A-Za-z0-9])?$/;
+
+function checkLabels(labels: ClusterSpec["labels"]): Check {
+  const entries = Object.entries(labels).toSorted(([a], [b]) => compareNames(a, b));
+  if (entries.length > LABELS_MAX) {
+    return reject("FIELD_INVALID", "cluster.labels", `has ${entries.length} labels, at most ${LABELS_MAX}`);
+  }
+  const bad = entries.find(([key, value]) => !LABEL_KEY.test(key) || value.length > TEXT_LENGTH_MAX);
+  if (bad === undefined) return PASSED;
+  return reject("FIELD_INVALID", `cluster.labels[${JSON.stringify(bad[0].slice(0, 80))}]`, "is no Kubernetes label");
+}
+
+function checkRoundTrips(spec: ClusterSpec): Check {
+  const entries = Object.entries(spec.rttMs).toSorted(([a], [b]) => compareNames(a, b));
+  for (const [name, rttMs] of entries) {
+    const named = checkName(name, "cluster.rtt_ms");
+    if (!named.ok) return named;
+    if (!Number.isFinite(rttMs) || rttMs < 0) {
+      return reject("FIELD_INVALID", `cluster.rtt_ms[${name}]`, `${rttMs} ms is no round trip; it must be 0 or more`);
+    }
+  }
+  return PASSED;
+}

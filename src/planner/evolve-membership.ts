@@ -1,0 +1,149 @@
+import type { ClusterSpec, ClusterState } from "../model/cluster.ts";
+import type { FleetEvent } from "../model/event.ts";
+import type { ServiceState } from "../model/fleet.ts";
+import type { ClusterId } from "../model/ids.ts";
+import type { Draft } from "./draft.ts";
+
+/** Folds how clusters come, go, and are cordoned or drained. */
+export function evolveMembership(draft: Draft, event: FleetEvent): void {
+  switch (event.kind) {
+    case "cluster-registered":
+      return register(draft, event);
+    case "token-redeemed":
+      return draft.changeCluster(event.cluster, (before) => redeemed(before, event, draft.atMs));
+    case "cluster-accepted":
+      return draft.changeCluster(event.cluster, (before) => ({ ...before, membership: "accepted" }));
+    case "cluster-greeted":
+      return greet(draft, event);
+    case "certificate-renewed":
+      return draft.changeCluster(event.cluster, (before) => issued(before, event.serial));
+    case "cluster-quarantined":
+      return draft.changeCluster(event.cluster, (before) => ({ ...before, isQuarantined: true }));
+    case "cluster-revoked":
+      return revoke(draft, event.cluster);
+    case "cluster-unregistered":
+      return unregister(draft, event.cluster);
+    case "cluster-cordoned":
+    case "cluster-uncordoned":
+    case "drain-started":
+    case "drain-finished":
+      return foldCordon(draft, event);
+  }
+}
+
+type Of<K extends FleetEvent["kind"]> = Extract<FleetEvent, { kind: K }>;
+
+function register(draft: Draft, { spec, secretHash, expiresAtMs }: Of<"cluster-registered">): void {
+  const before = draft.state.clusters.get(spec.cluster);
+  const fresh = registered(spec, draft.atMs);
+  draft.write("clusters").set(spec.cluster, {
+    ...fresh,
+    resourceVersion: (before?.resourceVersion ?? 0) + 1,
+    token: { secretHash, expiresAtMs },
+  });
+}
+
+function registered(spec: ClusterSpec, atMs: number): ClusterState {
+  return {
+    spec,
+    membership: "registered",
+    resourceVersion: 0,
+    revokedSerials: [],
+    features: [],
+    isCordoned: false,
+    isQuarantined: false,
+    verdict: "unknown",
+    verdictSinceMs: atMs,
+    ...(spec.gateway === undefined ? {} : { gateway: spec.gateway }),
+  };
+}
+
+function redeemed(before: ClusterState, { uid, serial }: Of<"token-redeemed">, atMs: number): ClusterState {
+  const token = before.token === undefined ? {} : { token: { ...before.token, redeemedAtMs: atMs } };
+  return { ...issued(before, serial), ...token, membership: "pending", uid };
+}
+
+/** More than renewals that can get lost between the planner and an agent's disk while one certificate lives. */
+const ISSUED_SERIALS_MAX = 16;
+
+function issued(before: ClusterState, serial: string): ClusterState {
+  const issuedSerials = [...(before.issuedSerials ?? []), serial].slice(-ISSUED_SERIALS_MAX);
+  return { ...before, certificateSerial: serial, issuedSerials };
+}
+
+function greet(draft: Draft, { cluster, gateway, features }: Of<"cluster-greeted">): void {
+  const before = draft.state.clusters.get(cluster);
+  if (before === undefined) return;
+  const told = before.spec.gateway ?? gateway;
+  const isNew = before.membership !== "active";
+  const { gateway: gatewayBefore, ...rest } = before;
+  draft.changeCluster(cluster, () => ({
+    ...rest,
+    membership: "active",
+    features,
+    verdictSinceMs: isNew ? draft.atMs : before.verdictSinceMs,
+    ...(told === undefined ? {} : { gateway: told }),
+  }));
+  // A new cluster is a new source of every service; a moved gateway concerns those who send to it.
+  if (isNew) draft.raiseInputsWhere(() => true, "fleet");
+  else if (JSON.stringify(gatewayBefore) !== JSON.stringify(told)) {
+    draft.raiseInputsWhere((service) => runsIn(service, cluster), "fleet");
+  }
+}
+
+function revoke(draft: Draft, cluster: ClusterId): void {
+  draft.changeCluster(cluster, ({ drain: _drain, ramp: _ramp, ...before }) => ({
+    ...before,
+    membership: "revoked",
+    revokedSerials: [...before.revokedSerials, ...(before.issuedSerials ?? [])],
+  }));
+  draft.raiseInputsWhere((service) => concerns(service, cluster), "lost");
+}
+
+function unregister(draft: Draft, cluster: ClusterId): void {
+  draft.write("clusters").delete(cluster);
+  draft.raiseInputsWhere((service) => concerns(service, cluster), "lost");
+  for (const [id, service] of draft.state.services) {
+    if (service.released[cluster] === undefined && service.pins[cluster] === undefined) continue;
+    // Its revision only ever grows, so that the same name registered anew starts above what its agent may hold.
+    draft.write("revisions").set(cluster, draft.sequence);
+    draft.changeService(id, (before) => ({
+      ...before,
+      released: without(before.released, cluster),
+      pins: without(before.pins, cluster),
+    }));
+  }
+}
+
+function foldCordon(
+  draft: Draft,
+  event: Of<"cluster-cordoned"> | Of<"cluster-uncordoned"> | Of<"drain-started"> | Of<"drain-finished">,
+): void {
+  draft.changeCluster(event.cluster, (before) => {
+    const { drain, ...rest } = before;
+    if (event.kind === "cluster-cordoned") return { ...before, isCordoned: true };
+    if (event.kind === "cluster-uncordoned") return { ...rest, isCordoned: false };
+    if (event.kind === "drain-finished")
+      return drain === undefined ? before : { ...rest, drain: { ...drain, phase: "done" } };
+    const { force: _force, ...asked } = event.drain;
+    return { ...rest, drain: { ...asked, startedAtMs: draft.atMs, phase: "draining" } };
+  });
+  if (event.kind !== "drain-finished") {
+    draft.raiseInputsWhere((service) => runsIn(service, event.cluster), "operator");
+  }
+}
+
+/** Whether a version of the service is declared to run in the cluster. */
+export function runsIn(service: ServiceState, cluster: ClusterId): boolean {
+  return service.spec.deployments.some((deployment) => deployment.cluster === cluster);
+}
+
+/** Whether the cluster is a destination or a source of the service. */
+function concerns(service: ServiceState, cluster: ClusterId): boolean {
+  return runsIn(service, cluster) || service.released[cluster] !== undefined;
+}
+
+function without<K extends string, V>(record: Readonly<Record<K, V>>, key: K): Readonly<Record<K, V>> {
+  const { [key]: _left, ...rest } = record;
+  return rest as Readonly<Record<K, V>>;
+}
