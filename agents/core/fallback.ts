@@ -149,12 +149,11 @@ export function followPlan(state: FallbackState, plan: NewerPlan): FallbackFollo
   return { state: { active, exempt }, outcome: "unchanged" };
 }
 
-/** Clusters that have weight now and had none before. */
+/** Clusters that have weight now and had none before; at the start of the agent that is all of them. */
 function returning({ before, after, policy, nowMs }: NewerPlan): readonly Exemption[] {
-  if (before === undefined) return [];
   const untilMs = nowMs + policy.returnGraceMs;
   return [...weightedClusters(after)]
-    .filter((cluster) => !weighs(before, cluster))
+    .filter((cluster) => before === undefined || !weighs(before, cluster))
     .map((cluster) => ({ cluster, untilMs }));
 }
 

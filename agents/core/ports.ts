@@ -3,7 +3,7 @@ import type { Feature } from "../../src/model/cluster.ts";
 import type { DestinationKey } from "../../src/model/destination.ts";
 import type { Position } from "../../src/model/position.ts";
 import type { RouteSet } from "../../src/model/plan.ts";
-import type { PeerRow, RouteRefusal, TrafficRow, WorkloadRow } from "../../src/model/report.ts";
+import type { ActiveFallback, PeerRow, RouteRefusal, TrafficRow, WorkloadRow } from "../../src/model/report.ts";
 
 /** One route set with the hash of the bytes it came as. */
 export interface HeldRouteSet {
@@ -76,4 +76,23 @@ export interface Mesh {
   /** Readiness of local workloads as the mesh sees it. */
   workloads(): readonly WorkloadRow[];
   close(): Promise<void>;
+}
+
+/** Time. Only the monotonic clock decides anything; the wall clock is shown to people and checks certificates. */
+export interface AgentClock {
+  /** Wall clock, ms since 1970. */
+  nowMs(): number;
+  /** Monotonic, ms from an arbitrary start. */
+  monotonicMs(): number;
+}
+
+/** What an agent says of itself in every heartbeat. */
+export interface AgentStatus {
+  readonly applied?: Position;
+  /** Hash of what the mesh routes by now, per service. */
+  readonly appliedHashes: Readonly<Record<ServiceId, string>>;
+  readonly refusals: readonly RouteRefusal[];
+  readonly fallback?: ActiveFallback;
+  readonly alarms: readonly string[];
+  readonly isLinked: boolean;
 }

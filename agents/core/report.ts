@@ -1,0 +1,156 @@
+import { compareNames } from "../../src/model/ids.ts";
+import type { ServiceId } from "../../src/model/ids.ts";
+import type { DestinationKey } from "../../src/model/destination.ts";
+import type { TrafficRow } from "../../src/model/report.ts";
+import type { MeshWindow } from "./ports.ts";
+
+/** When the numbers of a service are worth a message. */
+export interface ReportPolicy {
+  /** Every service is reported within this time, in ms. */
+  readonly turnMs: number;
+  /** Requests in a window that make its shares worth reporting before its turn. */
+  readonly requestsEnough: number;
+  /** How long after its routes changed a service is reported as soon as it has enough requests, in ms. */
+  readonly attentionMs: number;
+  /** Up to as many services, each is reported as soon as it has enough requests. */
+  readonly servicesFew: number;
+}
+
+/** Defaults: every service within 15 s (architecture, Reports). */
+export const DEFAULT_REPORT_POLICY: ReportPolicy = {
+  turnMs: 15_000,
+  requestsEnough: 100,
+  attentionMs: 60_000,
+  servicesFew: 32,
+};
+
+/** Counts of one service since its last report. */
+export interface Tally {
+  readonly rows: ReadonlyMap<DestinationKey, TrafficRow>;
+  /** Time that was counted, in ms. */
+  readonly windowMs: number;
+  /** When its turn comes, monotonic ms. */
+  readonly dueAtMs: number;
+  /** Until when it is watched closely, monotonic ms. */
+  readonly attentionUntilMs: number;
+  /** Whether the last report had failures. */
+  readonly wasFailing: boolean;
+}
+
+/** Counts of every service that the cluster routes. */
+export type Tallies = ReadonlyMap<ServiceId, Tally>;
+
+/** What is known at one moment. */
+export interface ReportMoment {
+  /** Services that the cluster routes by now. */
+  readonly services: readonly ServiceId[];
+  /** Monotonic, ms. */
+  readonly nowMs: number;
+  readonly policy: ReportPolicy;
+}
+
+/** Adds a window of the mesh. Services that are new get their turns spread, so that many do not report at once. */
+export function count(tallies: Tallies, window: MeshWindow, moment: ReportMoment): Tallies {
+  const rows = Map.groupBy(window.traffic, ({ service }) => service);
+  const services = [...new Set([...moment.services, ...rows.keys()])].toSorted(compareNames);
+  const counted = services.map((service, index): readonly [ServiceId, Tally] => {
+    const dueAtMs = moment.nowMs + Math.ceil((moment.policy.turnMs * (index + 1)) / services.length);
+    const tally = tallies.get(service) ?? freshTally({ dueAtMs, attentionUntilMs: moment.nowMs });
+    return [service, grown(tally, rows.get(service) ?? [], window.windowMs)];
+  });
+  return new Map(counted);
+}
+
+function freshTally(times: Pick<Tally, "dueAtMs" | "attentionUntilMs">): Tally {
+  return { rows: new Map(), windowMs: 0, wasFailing: false, ...times };
+}
+
+function grown(tally: Tally, added: readonly TrafficRow[], windowMs: number): Tally {
+  const rows = new Map(tally.rows);
+  for (const row of added) rows.set(row.destination, merged(rows.get(row.destination), row));
+  return { ...tally, rows, windowMs: tally.windowMs + windowMs };
+}
+
+/** Counts add up exactly. Quantiles cannot: the median is averaged by requests, of the 99th the worst is kept. */
+function merged(a: TrafficRow | undefined, b: TrafficRow): TrafficRow {
+  if (a === undefined) return b;
+  const requests = a.requests + b.requests;
+  const p50 = averaged(a, b);
+  const p99 = Math.max(a.latencyP99Ms ?? -1, b.latencyP99Ms ?? -1);
+  return {
+    service: b.service,
+    destination: b.destination,
+    requests,
+    failures: a.failures + b.failures,
+    ...(p50 === undefined ? {} : { latencyP50Ms: p50 }),
+    ...(p99 < 0 ? {} : { latencyP99Ms: p99 }),
+  };
+}
+
+function averaged(a: TrafficRow, b: TrafficRow): number | undefined {
+  if (a.latencyP50Ms === undefined) return b.latencyP50Ms;
+  if (b.latencyP50Ms === undefined) return a.latencyP50Ms;
+  const requests = a.requests + b.requests;
+  return requests === 0 ? b.latencyP50Ms : (a.latencyP50Ms * a.requests + b.latencyP50Ms * b.requests) / requests;
+}
+
+/** Services to report now, sorted: whose turn has come, that broke, and those watched closely with enough requests. */
+export function dueServices(tallies: Tallies, { nowMs, policy }: Omit<ReportMoment, "services">): readonly ServiceId[] {
+  const areFew = tallies.size <= policy.servicesFew;
+  const due = [...tallies].filter(([, tally]) => {
+    if (tally.windowMs <= 0) return false;
+    if (nowMs >= tally.dueAtMs || isBroken(tally)) return true;
+    const isWatched = areFew || nowMs < tally.attentionUntilMs;
+    return isWatched && requestsOf(tally) >= policy.requestsEnough;
+  });
+  return due.map(([service]) => service);
+}
+
+/** Whether failures began since the last report. */
+export function isBroken(tally: Tally): boolean {
+  return !tally.wasFailing && failuresOf(tally) > 0;
+}
+
+/** Requests counted since the last report. */
+export function requestsOf({ rows }: Tally): number {
+  return [...rows.values()].reduce((sum, { requests }) => sum + requests, 0);
+}
+
+function failuresOf({ rows }: Tally): number {
+  return [...rows.values()].reduce((sum, { failures }) => sum + failures, 0);
+}
+
+/** Starts new windows for services that were just reported. */
+export function reported(
+  tallies: Tallies,
+  services: readonly ServiceId[],
+  moment: Omit<ReportMoment, "services">,
+): Tallies {
+  const next = new Map(tallies);
+  for (const service of services) {
+    const tally = tallies.get(service);
+    if (tally === undefined) continue;
+    const { attentionUntilMs } = tally;
+    const fresh = freshTally({ dueAtMs: moment.nowMs + moment.policy.turnMs, attentionUntilMs });
+    next.set(service, { ...fresh, wasFailing: failuresOf(tally) > 0 });
+  }
+  return next;
+}
+
+/**
+ * Watches services closely from now on because their routes changed. Report them first: a window that began before the
+ * change says nothing of the new shares.
+ */
+export function attend(
+  tallies: Tallies,
+  services: readonly ServiceId[],
+  moment: Omit<ReportMoment, "services">,
+): Tallies {
+  const next = new Map(tallies);
+  const times = {
+    dueAtMs: moment.nowMs + moment.policy.turnMs,
+    attentionUntilMs: moment.nowMs + moment.policy.attentionMs,
+  };
+  for (const service of services) next.set(service, { ...(tallies.get(service) ?? freshTally(times)), ...times });
+  return next;
+}

@@ -1,0 +1,101 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { DeltaBase, FallbackOutcome } from "../../proto/gen/weir/v1/agent_pb.ts";
+import type { PlanDelta } from "../../proto/gen/weir/v1/agent_pb.ts";
+import { RouteSetSchema } from "../../proto/gen/weir/v1/plan_pb.ts";
+import type { ClusterId, ServiceId } from "../../src/model/ids.ts";
+import { badServiceName } from "../../src/model/names.ts";
+import type { Refusal } from "../../src/model/refusal.ts";
+import { ok, refuse } from "../../src/model/result.ts";
+import type { Result } from "../../src/model/result.ts";
+import type { RouteRefusal } from "../../src/model/report.ts";
+import { planDigest } from "../../src/wire/digest.ts";
+import { fromPosition } from "../../src/wire/position.ts";
+import { decodeRouteSet, hashOfRouteSet } from "../../src/wire/route-set.ts";
+import { toHex } from "../../src/wire/sha256.ts";
+import type { FallbackRuling, Offer } from "../core/delta.ts";
+import type { DigestOf, StoredRouteSet } from "../core/holding.ts";
+
+/** Digest over hashes, in lower-case hex: what the core is handed. */
+export const digestOf: DigestOf = (hashes) => toHex(planDigest(hashes));
+
+const DIGEST_BYTES = 32;
+
+/** Most services that one delta may name; the planner stays well below. */
+const ROUTE_SETS_MAX = 20_000;
+
+/**
+ * Translates a delta. Refuses the whole when it makes no sense as a whole: FIELD_REQUIRED, SEQ_RANGE, UNKNOWN_ENUM,
+ * SCHEMA_INVALID, DECODE. A route set that names its service but is wrong otherwise becomes `unsound`, so that one
+ * tenant's bad routes stop nobody else's.
+ */
+export function readOffer(delta: PlanDelta): Result<Offer, Refusal> {
+  if (delta.position === undefined) return no("FIELD_REQUIRED", "position", "is required and was not set");
+  const position = fromPosition(delta.position, "position");
+  if (!position.ok) return position;
+  const base = BASES.get(delta.base);
+  if (base === undefined) return no("UNKNOWN_ENUM", "base", `${delta.base} is no delta base that this agent knows`);
+  if (delta.digest.length !== DIGEST_BYTES)
+    return no("SCHEMA_INVALID", "digest", `has ${delta.digest.length} bytes, not ${DIGEST_BYTES}`);
+  if (delta.routeSets.length > ROUTE_SETS_MAX)
+    return no(
+      "SCHEMA_INVALID",
+      "route_sets",
+      `${delta.routeSets.length} route sets; at most ${ROUTE_SETS_MAX} are allowed`,
+    );
+  const read = readRouteSets(delta.routeSets);
+  if (!read.ok) return read;
+  return ok({
+    position: position.value,
+    digest: toHex(delta.digest),
+    base,
+    ...read.value,
+    removed: delta.removed as ServiceId[],
+    rulings: delta.fallbackRulings.flatMap(toRuling),
+  });
+}
+
+const BASES = new Map<number, Offer["base"]>([
+  [DeltaBase.HELD, "held"],
+  [DeltaBase.NOTHING, "nothing"],
+]);
+
+function readRouteSets(all: readonly Uint8Array[]): Result<Pick<Offer, "changed" | "unsound">, Refusal> {
+  const changed: StoredRouteSet[] = [];
+  const unsound: RouteRefusal[] = [];
+  for (const [index, bytes] of all.entries()) {
+    const read = decodeRouteSet(bytes);
+    const hash = hashOfRouteSet(bytes);
+    if (read.ok) {
+      changed.push({ hash, routeSet: read.value, bytes });
+      continue;
+    }
+    const service = serviceNameIn(bytes);
+    const { code, field, message } = read.refusal;
+    if (service === undefined) return no(code, `route_sets[${index}]${field && `.${field}`}`, message);
+    unsound.push({ service, hash, code, detail: field === "" ? message : `${field} ${message}` });
+  }
+  return ok({ changed, unsound });
+}
+
+/** The service that bytes are about, if they say so much. */
+function serviceNameIn(bytes: Uint8Array): ServiceId | undefined {
+  try {
+    const { service } = fromBinary(RouteSetSchema, bytes);
+    return badServiceName(service) === undefined ? (service as ServiceId) : undefined;
+  } catch {
+    // Bytes that are no message name nothing; the caller refuses them all.
+    return undefined;
+  }
+}
+
+function toRuling({ lostCluster, outcome }: { lostCluster: string; outcome: FallbackOutcome }): FallbackRuling[] {
+  const cluster = lostCluster as ClusterId;
+  if (outcome === FallbackOutcome.ADOPTED) return [{ lostCluster: cluster, outcome: "adopted" }];
+  if (outcome === FallbackOutcome.REVERSED) return [{ lostCluster: cluster, outcome: "reversed" }];
+  // A number that a newer planner knows: the fallback stays, which is always safe.
+  return [];
+}
+
+function no(code: Refusal["code"], field: string, message: string): Result<never, Refusal> {
+  return refuse({ code, field, message });
+}
