@@ -61,7 +61,7 @@ function restored([head = "", ...lines]: readonly string[]): Result<FleetState, 
     if (entries === undefined) return corrupt(`has entries of ${JSON.stringify(map)}, which this build does not know`);
     entries.set(key, value);
   }
-  return ok({ ...EMPTY_FLEET, ...plain, ...maps } as FleetState);
+  return ok({ ...EMPTY_FLEET, ...plain, ...maps });
 }
 
 function corrupt(why: string): Result<never, Refusal> {
