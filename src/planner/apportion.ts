@@ -1,0 +1,121 @@
+import type { Destination, DestinationKey, Split, Weighted } from "../model/destination.ts";
+import { compareDestinations, keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
+import { compareNames } from "../model/ids.ts";
+import type { ServiceId } from "../model/ids.ts";
+import { assert } from "../model/result.ts";
+
+/** Part of something that a destination is to get. */
+export interface Share {
+  readonly destination: Destination;
+  /** At least 0; only proportions count. */
+  readonly amount: number;
+}
+
+/**
+ * Rounds shares to integer weights that still sum to `WEIGHT_TOTAL` (largest remainder method), sorted, without zeros.
+ * Rounding each share alone can lose or invent traffic; this cannot. Ties go by a rank that differs from service to
+ * service, so that no cluster gets the odd basis point of all of them.
+ */
+export function apportion(shares: readonly Share[], service: ServiceId): Split {
+  const amounts = shares.map(({ amount }) => amount);
+  const weights = largestRemainder(WEIGHT_TOTAL, amounts, ranksOf(shares, service));
+  return splitOf(shares.map(({ destination }, index) => ({ destination, weight: weights[index] ?? 0 })));
+}
+
+/**
+ * The split that has come `moved` basis points of the way from one to another: what leaves and what arrives are both
+ * apportioned, so that no weight overshoots its target and exactly `moved` is moved.
+ */
+export function stepToward(
+  { from, to, moved }: { readonly from: Split; readonly to: Split; readonly moved: number },
+  service: ServiceId,
+): Split {
+  const gaps = gapsBetween(from, to);
+  const distance = distanceBetween(from, to);
+  assert(moved >= 0 && moved <= distance, "a step stays between its ends");
+  const leaving = partsOf({ gaps, sign: -1, moved }, service);
+  const arriving = partsOf({ gaps, sign: 1, moved }, service);
+  return splitOf(
+    gaps.map(({ destination, before }) => ({
+      destination,
+      weight: before - (leaving.get(keyOf(destination)) ?? 0) + (arriving.get(keyOf(destination)) ?? 0),
+    })),
+  );
+}
+
+/** How many basis points must move to come from one split to the other. */
+export function distanceBetween(from: Split, to: Split): number {
+  return gapsBetween(from, to).reduce((sum, { gap }) => sum + Math.max(0, gap), 0);
+}
+
+interface Gap {
+  readonly destination: Destination;
+  readonly before: number;
+  readonly gap: number;
+}
+
+/** Per destination of either split, sorted: weight before, and by how much it is to grow. */
+function gapsBetween(from: Split, to: Split): readonly Gap[] {
+  const found = new Map<DestinationKey, Gap>();
+  for (const { destination, weight } of from)
+    found.set(keyOf(destination), { destination, before: weight, gap: -weight });
+  for (const { destination, weight } of to) {
+    const before = found.get(keyOf(destination))?.before ?? 0;
+    found.set(keyOf(destination), { destination, before, gap: weight - before });
+  }
+  return [...found.values()].toSorted((a, b) => compareDestinations(a.destination, b.destination));
+}
+
+function partsOf(
+  { gaps, sign, moved }: { readonly gaps: readonly Gap[]; readonly sign: 1 | -1; readonly moved: number },
+  service: ServiceId,
+): ReadonlyMap<DestinationKey, number> {
+  const sided = gaps
+    .filter(({ gap }) => gap * sign > 0)
+    .map(({ destination, gap }) => ({ destination, amount: gap * sign }));
+  const amounts = sided.map(({ amount }) => amount);
+  const parts = largestRemainder(moved, amounts, ranksOf(sided, service));
+  return new Map(sided.map(({ destination }, index) => [keyOf(destination), parts[index] ?? 0]));
+}
+
+/** Whole numbers in proportion to `amounts` that sum to `total`; equal remainders go to the smaller rank. */
+function largestRemainder(total: number, amounts: readonly number[], ranks: readonly number[]): readonly number[] {
+  const sum = amounts.reduce((so, amount) => so + amount, 0);
+  if (total === 0) return amounts.map(() => 0);
+  assert(sum > 0, "something is there to be apportioned");
+  const exact = amounts.map((amount) => (amount / sum) * total);
+  const whole = exact.map(Math.floor);
+  const missing = total - whole.reduce((so, part) => so + part, 0);
+  const byRemainder = exact
+    .map((share, index) => ({ index, remainder: share - Math.floor(share) }))
+    .toSorted((a, b) => b.remainder - a.remainder || (ranks[a.index] ?? 0) - (ranks[b.index] ?? 0));
+  const rounded = new Set(byRemainder.slice(0, missing).map(({ index }) => index));
+  return whole.map((part, index) => (rounded.has(index) ? part + 1 : part));
+}
+
+function ranksOf(shares: readonly Share[], service: ServiceId): readonly number[] {
+  const order = shares
+    .map(({ destination }, index) => ({ index, key: keyOf(destination) }))
+    .toSorted((a, b) => compareTies(service, a.key, b.key));
+  const ranks = shares.map(() => 0);
+  for (const [rank, { index }] of order.entries()) ranks[index] = rank;
+  return ranks;
+}
+
+/** Orders names in a way that is fixed for one service and differs between services. */
+export function compareTies(service: ServiceId, a: string, b: string): number {
+  return seedOf(service, a) - seedOf(service, b) || compareNames(a, b);
+}
+
+/** FNV-1a, 32 bits, over both names: spreads ties evenly; nothing depends on its strength. */
+function seedOf(service: ServiceId, name: string): number {
+  let hash = 0x811c9dc5;
+  for (const char of `${service}\n${name}`) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  return hash;
+}
+
+function splitOf(entries: readonly Weighted[]): Split {
+  return entries
+    .filter(({ weight }) => weight > 0)
+    .toSorted((a, b) => compareDestinations(a.destination, b.destination));
+}

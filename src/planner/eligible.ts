@@ -1,0 +1,152 @@
+import type { ClusterState, GatewayAddress } from "../model/cluster.ts";
+import { DEFAULT_RTT_MS } from "../model/cluster.ts";
+import type { Destination, DestinationKey, Split } from "../model/destination.ts";
+import { compareDestinations, keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
+import type { FleetState, ServiceState } from "../model/fleet.ts";
+import type { ClusterId } from "../model/ids.ts";
+import { deployedCapacity, doubtsReadiness } from "./readiness.ts";
+
+/** Why a destination cannot serve a source at all; what a source still sends it must move at once. */
+export type Loss = "not-deployed" | "not-a-member" | "quarantined" | "dead" | "unready" | "unreachable";
+
+/** Why a destination may serve, but only up to a ceiling. */
+export type Restriction = "ramp" | "cordoned" | "unknown" | "readiness-doubted";
+
+/** One destination of a service as one source sees it. */
+export interface Offer {
+  readonly destination: Destination;
+  readonly key: DestinationKey;
+  readonly loss?: Loss;
+  /** A draining destination comes down to nothing, step by step. */
+  readonly isDraining: boolean;
+  /** Most basis points this source may come to send it. */
+  readonly ceilingWeight: number;
+  /** What sets `ceilingWeight`; undefined when nothing does. */
+  readonly restriction?: Restriction;
+  /** Requests per second it can serve, declared or else reported; undefined: nobody knows. */
+  readonly capacityRps?: number;
+  readonly rttMs: number;
+}
+
+/** Where a source stands: what it sends now. Undefined when nothing was released to it yet. */
+export interface Standpoint {
+  readonly source: ClusterId;
+  readonly now: Split | undefined;
+}
+
+/**
+ * Every destination that a source could use or uses now, sorted. A source's own cluster is never dead, unknown,
+ * quarantined or unreachable to it: whoever can act on the plan is alive, and would otherwise be sent away from its own
+ * backends for having been cut off from the planner.
+ */
+export function offersTo({ source, now }: Standpoint, state: FleetState, service: ServiceState): readonly Offer[] {
+  const places = new Map<DestinationKey, Destination>();
+  for (const { cluster, version } of service.spec.deployments)
+    places.set(keyOf({ cluster, version }), { cluster, version });
+  for (const { destination } of now ?? []) places.set(keyOf(destination), destination);
+  const isDoubted = doubtsReadiness(state, service);
+  return [...places.values()]
+    .toSorted(compareDestinations)
+    .map((destination) => offerOf(destination, { source, now, state, service, isDoubted }));
+}
+
+interface Circumstances extends Standpoint {
+  readonly state: FleetState;
+  readonly service: ServiceState;
+  /** Whether reports of no ready endpoint are too many to be believed. */
+  readonly isDoubted: boolean;
+}
+
+function offerOf(destination: Destination, circumstances: Circumstances): Offer {
+  const { source, state, service } = circumstances;
+  const key = keyOf(destination);
+  const cluster = state.clusters.get(destination.cluster);
+  const loss = lossOf(destination, cluster, circumstances);
+  const capacityRps = deployedCapacity(service, destination);
+  return {
+    destination,
+    key,
+    ...(loss !== undefined && { loss }),
+    isDraining: cluster?.drain !== undefined,
+    ...ceilingOf(destination, cluster, circumstances),
+    ...(capacityRps !== undefined && { capacityRps }),
+    rttMs: rttBetween(state, source, destination.cluster),
+  };
+}
+
+function lossOf(
+  destination: Destination,
+  cluster: ClusterState | undefined,
+  { source, service, isDoubted }: Circumstances,
+): Loss | undefined {
+  if (!isDeployed(service, destination)) return "not-deployed";
+  if (cluster?.membership !== "active") return "not-a-member";
+  if (destination.cluster !== source) {
+    if (cluster.isQuarantined) return "quarantined";
+    if (cluster.verdict === "dead") return "dead";
+    if (gatewayOf(cluster) === undefined) return "unreachable";
+  }
+  return isUnready(service, destination) && !isDoubted ? "unready" : undefined;
+}
+
+function isDeployed(service: ServiceState, { cluster, version }: Destination): boolean {
+  return service.spec.deployments.some((found) => found.cluster === cluster && found.version === version);
+}
+
+/** Only a report of zero counts: without any report nothing is known, and unknown moves nothing. */
+function isUnready(service: ServiceState, destination: Destination): boolean {
+  return service.reported[keyOf(destination)]?.readyEndpoints === 0;
+}
+
+type Ceiling = Pick<Offer, "ceilingWeight" | "restriction">;
+
+/** The lowest of all ceilings that hold, with its name. */
+function ceilingOf(destination: Destination, cluster: ClusterState | undefined, circumstances: Circumstances): Ceiling {
+  const none: Ceiling = { ceilingWeight: WEIGHT_TOTAL };
+  if (cluster === undefined) return none;
+  return restrictionsOf(destination, cluster, circumstances).reduce(
+    (lowest, next) => (next.ceilingWeight < lowest.ceilingWeight ? next : lowest),
+    none,
+  );
+}
+
+function restrictionsOf(
+  destination: Destination,
+  cluster: ClusterState,
+  { source, now, service, isDoubted }: Circumstances,
+): readonly Ceiling[] {
+  const isOwn = destination.cluster === source;
+  const held = weightOf(now, destination);
+  const found: Ceiling[] = [];
+  if (cluster.isCordoned) found.push({ ceilingWeight: held, restriction: "cordoned" });
+  if (isUnproven(cluster) && !isOwn) found.push({ ceilingWeight: held, restriction: "unknown" });
+  if (isDoubted && isUnready(service, destination))
+    found.push({ ceilingWeight: held, restriction: "readiness-doubted" });
+  // A cluster that never sent anything yet has no cold return to protect: its own callers start at home.
+  if (cluster.ramp !== undefined && !(isOwn && now === undefined))
+    found.push({ ceilingWeight: Math.max(held, cluster.ramp.ceilingWeight), restriction: "ramp" });
+  return found;
+}
+
+/** Unknown moves nothing: it keeps what it has and gets no more, as does a cluster that never proved itself. */
+function isUnproven({ verdict, firstHealthyAtMs }: ClusterState): boolean {
+  return verdict === "unknown" || (verdict === "degraded" && firstHealthyAtMs === undefined);
+}
+
+/** Share of a split that a destination has, in basis points. */
+export function weightOf(split: Split | undefined, { cluster, version }: Destination): number {
+  const entry = split?.find(({ destination }) => destination.cluster === cluster && destination.version === version);
+  return entry?.weight ?? 0;
+}
+
+/** Where a cluster's gateway is; what the platform team declared wins over what the agent says. */
+export function gatewayOf(cluster: ClusterState): GatewayAddress | undefined {
+  return cluster.spec.gateway ?? cluster.gateway;
+}
+
+/** Round trip in ms; what either side declares holds for both directions. 0 within a cluster. */
+export function rttBetween(state: FleetState, source: ClusterId, destination: ClusterId): number {
+  if (source === destination) return 0;
+  const declared = state.clusters.get(source)?.spec.rttMs[destination];
+  return declared ?? state.clusters.get(destination)?.spec.rttMs[source] ?? DEFAULT_RTT_MS;
+}

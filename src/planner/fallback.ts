@@ -1,0 +1,82 @@
+import type { DestinationKey, Split } from "../model/destination.ts";
+import { keyOf } from "../model/destination.ts";
+import { compareNames } from "../model/ids.ts";
+import type { ClusterId, ServiceId, Version } from "../model/ids.ts";
+import type { Allocator, Flow, Placement, Source } from "./allocate.ts";
+import { apportion } from "./apportion.ts";
+import type { SourceOutlook } from "./outlook.ts";
+import { servingOffers } from "./target.ts";
+
+/** What fallbacks are made for. */
+export interface FallbackProblem {
+  readonly service: ServiceId;
+  readonly stableVersion: Version;
+  readonly utilisationMax: number;
+  readonly allocator: Allocator;
+  readonly sources: readonly SourceOutlook[];
+  /** What each source sends where once the step is taken. */
+  readonly splits: ReadonlyMap<ClusterId, Split>;
+}
+
+/** Per source and destination with weight: how its requests divide when its cluster is lost; empty: nowhere to go. */
+export type Fallbacks = ReadonlyMap<ClusterId, ReadonlyMap<DestinationKey, Split>>;
+
+/**
+ * Fallbacks for the loss of each single cluster that has weight. Everybody falls back at once on what capacity the
+ * others have left, so that following them overloads nobody while there is room at all: the nearest with room, in the
+ * same version where it serves anywhere else. A lost cluster takes all its versions with it.
+ */
+export function fallbacksOf(problem: FallbackProblem): Fallbacks {
+  const found = new Map<ClusterId, Map<DestinationKey, Split>>();
+  for (const lost of weightedClusters(problem))
+    for (const [source, splits] of fallbacksFor(lost, problem))
+      found.set(source, new Map([...(found.get(source) ?? []), ...splits]));
+  return found;
+}
+
+function weightedClusters({ splits }: FallbackProblem): readonly ClusterId[] {
+  const named = [...splits.values()].flatMap((split) => split.map(({ destination }) => destination.cluster));
+  return [...new Set(named)].toSorted(compareNames);
+}
+
+function fallbacksFor(lost: ClusterId, problem: FallbackProblem): Fallbacks {
+  const { service, stableVersion, utilisationMax, allocator } = problem;
+  const sources = problem.sources.map((source) => survivingSource(source, lost, problem));
+  const flows = problem.sources.flatMap(({ cluster }) => lostFlows(cluster, lost, problem));
+  const { placements } = allocator.allocate({ service, stableVersion, sources, flows, utilisationMax });
+  const found = new Map<ClusterId, Map<DestinationKey, Split>>();
+  for (const flow of flows) {
+    const splits = found.get(flow.source) ?? new Map<DestinationKey, Split>();
+    const placed = placements.filter(
+      (placement) => placement.flow.source === flow.source && placement.flow.version === flow.version,
+    );
+    splits.set(keyOf({ cluster: lost, version: flow.version }), fallbackOf(placed, service));
+    found.set(flow.source, splits);
+  }
+  return found;
+}
+
+/** Demand counts in full: the callers of a cluster whose backends are lost may well be alive. */
+function survivingSource(source: SourceOutlook, lost: ClusterId, { splits }: FallbackProblem): Source {
+  const staying = (splits.get(source.cluster) ?? []).filter(({ destination }) => destination.cluster !== lost);
+  return {
+    cluster: source.cluster,
+    demandRps: source.demandRps,
+    offers: servingOffers(source).filter(({ destination }) => destination.cluster !== lost),
+    kept: new Map(staying.map(({ destination, weight }) => [keyOf(destination), weight])),
+  };
+}
+
+function lostFlows(source: ClusterId, lost: ClusterId, { splits }: FallbackProblem): readonly Flow[] {
+  return (splits.get(source) ?? [])
+    .filter(({ destination }) => destination.cluster === lost)
+    .map(({ destination, weight }) => ({ source, version: destination.version, weight }));
+}
+
+function fallbackOf(placements: readonly Placement[], service: ServiceId): Split {
+  if (placements.length === 0) return [];
+  return apportion(
+    placements.map(({ destination, weight }) => ({ destination, amount: weight })),
+    service,
+  );
+}

@@ -1,0 +1,57 @@
+import type { Split } from "../model/destination.ts";
+import type { FleetState, ServiceState } from "../model/fleet.ts";
+import { compareNames } from "../model/ids.ts";
+import type { ClusterId } from "../model/ids.ts";
+import type { RouteSet } from "../model/plan.ts";
+import { offersTo } from "./eligible.ts";
+import type { Offer } from "./eligible.ts";
+
+/** One source cluster of a service: what it asks for, what it sends now, and what it could use. */
+export interface SourceOutlook {
+  readonly cluster: ClusterId;
+  /** Requests per second it is reckoned with. A dead cluster asks for nothing; 0 as well when nobody knows. */
+  readonly demandRps: number;
+  /** What was released to it last; undefined before the first release. */
+  readonly released?: RouteSet;
+  /** Its split as released; undefined before the first release. */
+  readonly now?: Split;
+  readonly offers: readonly Offer[];
+}
+
+/** The sources of a service, sorted: every active member, dead and draining ones too, for when they are back. */
+export function outlookOf(state: FleetState, service: ServiceState): readonly SourceOutlook[] {
+  return [...state.clusters]
+    .filter(([, { membership }]) => membership === "active")
+    .map(([cluster]) => cluster)
+    .toSorted(compareNames)
+    .map((cluster) => sourceOutlook(cluster, state, service));
+}
+
+function sourceOutlook(cluster: ClusterId, state: FleetState, service: ServiceState): SourceOutlook {
+  const released = releasedTo(cluster, state, service);
+  const now = released && splitOf(released);
+  return {
+    cluster,
+    demandRps: demandOf(cluster, state, service),
+    ...(released !== undefined && { released }),
+    ...(now !== undefined && { now }),
+    offers: offersTo({ source: cluster, now }, state, service),
+  };
+}
+
+/** Declared demand wins over what was measured. */
+function demandOf(cluster: ClusterId, state: FleetState, { spec, demandRps }: ServiceState): number {
+  if (state.clusters.get(cluster)?.verdict === "dead") return 0;
+  return spec.demandRps[cluster] ?? demandRps[cluster] ?? 0;
+}
+
+function releasedTo(cluster: ClusterId, state: FleetState, service: ServiceState): RouteSet | undefined {
+  const hash = service.released[cluster];
+  return hash === undefined ? undefined : state.routeSets.get(hash);
+}
+
+/** The split of a route set's last rule, which takes every request that no other rule takes. */
+export function splitOf(routeSet: RouteSet): Split {
+  const routes = routeSet.rules.at(-1)?.routes ?? [];
+  return routes.map(({ destination, weight }) => ({ destination, weight }));
+}

@@ -1,0 +1,132 @@
+import type { Destination, DestinationKey, Split } from "../model/destination.ts";
+import { destinationOf, keyOf } from "../model/destination.ts";
+import type { FleetState, ServiceState } from "../model/fleet.ts";
+import type { ClusterId } from "../model/ids.ts";
+import type { Settings } from "../model/settings.ts";
+import { assert } from "../model/result.ts";
+import type { Allocation, Allocator, Flow, Placement } from "./allocate.ts";
+import { apportion } from "./apportion.ts";
+import type { Offer } from "./eligible.ts";
+import { weightOf } from "./eligible.ts";
+import type { SourceOutlook } from "./outlook.ts";
+
+/** What planning one service goes by. */
+export interface Planning {
+  readonly state: FleetState;
+  readonly service: ServiceState;
+  readonly settings: Settings;
+  readonly allocator: Allocator;
+  readonly sources: readonly SourceOutlook[];
+}
+
+/** What a source starts from before anything is allocated: shares that are settled, and the rest by version. */
+export interface Wish {
+  readonly source: SourceOutlook;
+  /** Shares that somebody chose and that can be had. */
+  readonly kept: ReadonlyMap<DestinationKey, number>;
+  readonly flows: readonly Flow[];
+}
+
+/** Where a source is to come to. */
+export interface Target {
+  readonly source: SourceOutlook;
+  readonly split: Split;
+  readonly kept: ReadonlyMap<DestinationKey, number>;
+  readonly placements: readonly Placement[];
+}
+
+/** Destinations that serve a source, whatever their ceilings. */
+export function servingOffers({ offers }: SourceOutlook): readonly Offer[] {
+  return offers.filter(({ loss }) => loss === undefined);
+}
+
+/** A source that lets the allocator choose everything. */
+export function wishForAnything(source: SourceOutlook, { spec }: ServiceState): Wish {
+  return { source, kept: new Map(), flows: [{ source: source.cluster, version: spec.stableVersion, weight: 10_000 }] };
+}
+
+/** A source that keeps to a split as far as it can be had: lost, draining and capped shares are allocated anew. */
+export function wishFor(source: SourceOutlook, split: Split): Wish {
+  return wishKeeping(source, split, (offer, weight) => (offer.isDraining ? 0 : Math.min(weight, offer.ceilingWeight)));
+}
+
+/** A source that stays as it is but for what it has lost. */
+export function wishToStay(source: SourceOutlook): Wish {
+  return wishKeeping(source, source.now ?? [], (_offer, weight) => weight);
+}
+
+function wishKeeping(source: SourceOutlook, split: Split, keeps: (offer: Offer, weight: number) => number): Wish {
+  const offers = new Map(servingOffers(source).map((offer) => [offer.key, offer]));
+  const kept = new Map<DestinationKey, number>();
+  const moving = new Map<Destination["version"], number>();
+  for (const { destination, weight } of split) {
+    const offer = offers.get(keyOf(destination));
+    const held = offer === undefined ? 0 : keeps(offer, weight);
+    if (held > 0) kept.set(keyOf(destination), held);
+    moving.set(destination.version, (moving.get(destination.version) ?? 0) + weight - held);
+  }
+  const flows = [...moving].map(([version, weight]) => ({ source: source.cluster, version, weight }));
+  return { source, kept, flows: flows.filter(({ weight }) => weight > 0) };
+}
+
+/** Allocates what the wishes leave open, over all sources jointly. Every wish's source must have a serving offer. */
+export function settle(
+  wishes: readonly Wish[],
+  { service, settings, allocator }: Planning,
+): { readonly targets: readonly Target[]; readonly overload: Allocation["overload"] } {
+  const { placements, overload } = allocator.allocate({
+    service: service.spec.service,
+    stableVersion: service.spec.stableVersion,
+    sources: wishes.map(({ source, kept }) => ({
+      cluster: source.cluster,
+      demandRps: source.demandRps,
+      offers: servingOffers(source),
+      kept,
+    })),
+    flows: wishes.flatMap(({ flows }) => flows),
+    utilisationMax: settings.utilisationMax,
+  });
+  const placed = Map.groupBy(placements, ({ flow }) => flow.source);
+  const targets = wishes.map((wish) => targetOf(wish, placed.get(wish.source.cluster) ?? [], service));
+  return { targets, overload };
+}
+
+function targetOf({ source, kept }: Wish, placements: readonly Placement[], { spec }: ServiceState): Target {
+  const amounts = new Map<DestinationKey, number>(kept);
+  for (const { destination, weight } of placements)
+    amounts.set(keyOf(destination), (amounts.get(keyOf(destination)) ?? 0) + weight);
+  const shares = [...amounts].map(([key, amount]) => ({ destination: namedBy(key), amount }));
+  return { source, split: apportion(shares, spec.service), kept, placements };
+}
+
+function namedBy(key: DestinationKey): Destination {
+  const destination = destinationOf(key);
+  assert(destination !== undefined, "every key was made from a destination");
+  return destination;
+}
+
+/** Requests per second that splits put on each destination. */
+export function loadsOf(
+  splits: ReadonlyMap<ClusterId, Split>,
+  sources: readonly SourceOutlook[],
+): ReadonlyMap<DestinationKey, number> {
+  const loads = new Map<DestinationKey, number>();
+  for (const { cluster, demandRps } of sources)
+    for (const { destination, weight } of splits.get(cluster) ?? [])
+      loads.set(keyOf(destination), (loads.get(keyOf(destination)) ?? 0) + (weight / 10_000) * demandRps);
+  return loads;
+}
+
+/** What a source sends now to destinations that cannot serve it. */
+export function lostWeight({ now, offers }: SourceOutlook): number {
+  return offers
+    .filter(({ loss }) => loss !== undefined)
+    .reduce((sum, { destination }) => sum + weightOf(now, destination), 0);
+}
+
+/** What a source sends now to destinations that are being drained. */
+export function drainingWeight({ now, offers }: SourceOutlook): number {
+  return offers
+    .filter(({ loss, isDraining }) => loss === undefined && isDraining)
+    .reduce((sum, { destination }) => sum + weightOf(now, destination), 0);
+}
