@@ -1,11 +1,21 @@
 import { compareNames } from "../../src/model/ids.ts";
 import type { ServiceId } from "../../src/model/ids.ts";
-import type { WorkloadRow } from "../../src/model/report.ts";
+import type { RouteRefusal, WorkloadRow } from "../../src/model/report.ts";
+import { encodeHeartbeat, encodeWindow, splitWindow } from "../../src/wire/report-bytes.ts";
+import type { ReportHead } from "../../src/wire/report.ts";
 import type { AgentClock, AgentStatus, Mesh } from "../core/ports.ts";
 import { attend, count, dueServices, reported } from "../core/report.ts";
 import type { ReportPolicy, Tallies } from "../core/report.ts";
-import { HEARTBEAT_ROUTE_SETS_MAX, heartbeatBytes, windowParts } from "./messages.ts";
-import type { Reporter } from "./messages.ts";
+
+/** Who reports: the same in every message of one boot. */
+export type Reporter = Omit<ReportHead, "sequence">;
+
+/** Most route sets that one heartbeat names: at some 80 bytes each they stay below the bus's 64 KiB. */
+export const HEARTBEAT_ROUTE_SETS_MAX = 500;
+
+/** Most refusals in one heartbeat; the acknowledgement on the stream has them all. */
+const REFUSALS_MAX = 50;
+const DETAIL_LENGTH_MAX = 300;
 
 /** How often the agent speaks. */
 export interface HealthTiming {
@@ -96,20 +106,30 @@ export class Health {
   }
 
   #sendHeartbeat(): void {
-    const { reporter, status, clock, mesh, publish } = this.#parts;
-    const now = status();
-    const part = this.#heartbeatPart(now);
-    const content = { sequence: this.#next(), sentAtMs: clock.nowMs(), status: now, peers: mesh.peers() };
-    publish("heartbeat", heartbeatBytes(reporter, part === undefined ? content : { ...content, part }));
+    const { reporter, clock, mesh, publish } = this.#parts;
+    const status = this.#parts.status();
+    const part = this.#heartbeatPart(status);
+    const bytes = encodeHeartbeat({
+      kind: "heartbeat",
+      ...reporter,
+      ...status,
+      sequence: this.#next(),
+      sentAtMs: clock.nowMs(),
+      appliedHashes: part ?? status.appliedHashes,
+      appliedCoverage: part === undefined ? "complete" : "part",
+      refusals: status.refusals.slice(0, REFUSALS_MAX).map(shortened),
+      peers: mesh.peers(),
+    });
+    publish("heartbeat", bytes);
   }
 
   /** A cluster with very many services names its hashes in turn, some in each heartbeat. */
-  #heartbeatPart({ appliedHashes }: AgentStatus): readonly ServiceId[] | undefined {
-    const services = (Object.keys(appliedHashes) as ServiceId[]).toSorted(compareNames);
-    if (services.length <= HEARTBEAT_ROUTE_SETS_MAX) return undefined;
-    const start = this.#turn % services.length;
+  #heartbeatPart({ appliedHashes }: AgentStatus): AgentStatus["appliedHashes"] | undefined {
+    const entries = Object.entries(appliedHashes).toSorted(([a], [b]) => compareNames(a, b));
+    if (entries.length <= HEARTBEAT_ROUTE_SETS_MAX) return undefined;
+    const start = this.#turn % entries.length;
     this.#turn = start + HEARTBEAT_ROUTE_SETS_MAX;
-    return [...services, ...services].slice(start, start + HEARTBEAT_ROUTE_SETS_MAX);
+    return Object.fromEntries([...entries, ...entries].slice(start, start + HEARTBEAT_ROUTE_SETS_MAX));
   }
 
   #sendWindows(services: readonly ServiceId[]): void {
@@ -120,8 +140,9 @@ export class Health {
     for (const [windowMs, members] of groups) {
       const traffic = members.flatMap((service) => [...(this.#tallies.get(service)?.rows.values() ?? [])]);
       const rows = members.flatMap((service) => workloads.get(service) ?? []);
-      const parts = windowParts(reporter, { windowMs, traffic, workloads: rows }, () => this.#next());
-      for (const bytes of parts) publish("window", bytes);
+      if (traffic.length + rows.length === 0) continue;
+      for (const part of splitWindow({ traffic, workloads: rows }))
+        publish("window", encodeWindow({ kind: "window", ...reporter, sequence: this.#next(), windowMs, ...part }));
     }
     this.#tallies = reported(this.#tallies, wanted, this.#moment());
   }
@@ -139,6 +160,10 @@ export class Health {
     this.#sequence += 1;
     return this.#sequence;
   }
+}
+
+function shortened(refusal: RouteRefusal): RouteRefusal {
+  return { ...refusal, detail: refusal.detail.slice(0, DETAIL_LENGTH_MAX) };
 }
 
 function fingerprint(rows: readonly WorkloadRow[]): string {

@@ -2,9 +2,9 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { AcknowledgementSchema, DeltaBase, PlanDeltaSchema } from "../../proto/gen/weir/v1/agent_pb.ts";
 import { compareNames } from "../../src/model/ids.ts";
 import type { ServiceId } from "../../src/model/ids.ts";
+import { toRouteRefusals } from "../../src/wire/link.ts";
 import { toPosition } from "../../src/wire/position.ts";
 import { sha256, sha256Hex, toHex } from "../../src/wire/sha256.ts";
-import { toRefusal } from "../health/messages.ts";
 import { heldHashes } from "../core/holding.ts";
 import type { Holding } from "../core/holding.ts";
 import { digestOf, readOffer } from "./offer.ts";
@@ -30,7 +30,7 @@ export function planFileBytes({ position, routeSets, refused }: Holding): Uint8A
   const planBytes = toBinary(PlanDeltaSchema, plan);
   const length = Buffer.alloc(LENGTH_BYTES);
   length.writeUInt32BE(planBytes.length);
-  const rest = toBinary(AcknowledgementSchema, create(AcknowledgementSchema, { refusals: refusals.map(toRefusal) }));
+  const rest = toBinary(AcknowledgementSchema, create(AcknowledgementSchema, { refusals: toRouteRefusals(refusals) }));
   const body = Buffer.concat([length, planBytes, rest]);
   return Buffer.concat([Buffer.from(MAGIC, "latin1"), sha256(body), body]);
 }

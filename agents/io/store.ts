@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { ok, refuse } from "../../src/model/result.ts";
 import type { Result } from "../../src/model/result.ts";
@@ -56,14 +56,11 @@ export class FilePlanStore implements PlanStore {
   async #first(names: readonly string[], problems: StoreProblem[]): Promise<Holding | undefined> {
     for (const name of names) {
       const path = this.#path(name);
-      try {
-        // The second is read only if the first will not do.
-        // oxlint-disable-next-line eslint/no-await-in-loop
-        const bytes = await readTrusted(path);
-        if (bytes !== undefined) return readPlanFile(bytes);
-      } catch (cause) {
-        problems.push({ code: "LKG_INVALID", detail: `${path}: ${messageOf(cause)}` });
-      }
+      // The second is read only if the first will not do.
+      // oxlint-disable-next-line eslint/no-await-in-loop
+      const read = await readPlan(path);
+      if (read.ok && read.value !== undefined) return read.value;
+      if (!read.ok) problems.push(read.refusal);
     }
     return undefined;
   }
@@ -89,6 +86,24 @@ export class FilePlanStore implements PlanStore {
 
   #path(name: string): string {
     return join(this.#folder, `${name}.plan`);
+  }
+}
+
+/** A plan file's plan; undefined when there is no file. */
+async function readPlan(path: string): Promise<Result<Holding | undefined, StoreProblem>> {
+  const invalid = (cause: unknown) => ({ code: "LKG_INVALID" as const, detail: `${path}: ${messageOf(cause)}` });
+  let bytes: Buffer | undefined;
+  try {
+    bytes = await readTrusted(path);
+  } catch (cause) {
+    return refuse(invalid(cause));
+  }
+  try {
+    return ok(bytes === undefined ? undefined : readPlanFile(bytes));
+  } catch (cause) {
+    // Out of the way, or the next save would keep it as the predecessor in place of a sound one.
+    await rename(path, `${path}.unsound`).catch(() => undefined);
+    return refuse(invalid(cause));
   }
 }
 

@@ -1,0 +1,145 @@
+import type { ClusterId, ServiceId } from "../../src/model/ids.ts";
+import type { RouteRefusal } from "../../src/model/report.ts";
+import type { Applied, HeldPlan, LocalEndpoints, Mesh } from "../core/ports.ts";
+import { pause } from "./clock.ts";
+import { messageOf } from "./durable-file.ts";
+
+/** What the mesh shall route by. */
+export interface Desired {
+  readonly plan: HeldPlan;
+  readonly avoid?: ClusterId;
+  readonly endpoints: LocalEndpoints;
+}
+
+/** How long the mesh may take. */
+export interface ApplyTiming {
+  /** One apply is given up after this, in ms (a hung apply must not hold the agent: reliability L8). */
+  readonly timeoutMs: number;
+  /** Something newer waits at most this long for a running apply, in ms. */
+  readonly supersedeAfterMs: number;
+}
+
+/** Defaults: 30 s as the watchdog, 1 s before something newer goes ahead. */
+export const DEFAULT_APPLY_TIMING: ApplyTiming = { timeoutMs: 30_000, supersedeAfterMs: 1_000 };
+
+/** How long a mesh that was told to stop may still take to say what it did, in ms. */
+const STOP_GRACE_MS = 500;
+
+interface Waiter {
+  readonly version: number;
+  readonly resolve: (applied: Applied) => void;
+}
+
+/**
+ * Brings the mesh to what is desired by now: one apply at a time, the newest state always, never a queue of old ones.
+ * A mesh that hangs, throws or ignores its deadline costs a refusal, not the agent.
+ */
+export class Applier {
+  readonly #mesh: Pick<Mesh, "apply">;
+  readonly #desired: () => Desired | undefined;
+  readonly #timing: ApplyTiming;
+  #version = 0;
+  #isRunning = false;
+  #supersede: (() => void) | undefined;
+  #waiters: Waiter[] = [];
+  #hashes: Applied["hashes"] = {};
+
+  constructor(mesh: Pick<Mesh, "apply">, desired: () => Desired | undefined, timing: ApplyTiming) {
+    this.#mesh = mesh;
+    this.#desired = desired;
+    this.#timing = timing;
+  }
+
+  /** What the mesh routed by at the last answer. */
+  hashes(): Applied["hashes"] {
+    return this.#hashes;
+  }
+
+  /** Applies what is desired now, or something newer. Always resolves; what failed is in the refusals. */
+  async apply(): Promise<Applied> {
+    this.#version += 1;
+    const version = this.#version;
+    const answer = new Promise<Applied>((resolve) => this.#waiters.push({ version, resolve }));
+    this.#supersede?.();
+    void this.#run();
+    return await answer;
+  }
+
+  async #run(): Promise<void> {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    while (this.#waiters.length > 0) {
+      const version = this.#version;
+      // One after the other is the point.
+      // oxlint-disable-next-line eslint/no-await-in-loop
+      const { applied, wasSuperseded } = await this.#once();
+      this.#hashes = applied.hashes;
+      if (wasSuperseded && version !== this.#version) continue;
+      const answered = this.#waiters.filter((waiter) => waiter.version <= version);
+      this.#waiters = this.#waiters.filter((waiter) => waiter.version > version);
+      for (const { resolve } of answered) resolve(applied);
+    }
+    this.#isRunning = false;
+  }
+
+  async #once(): Promise<{ readonly applied: Applied; readonly wasSuperseded: boolean }> {
+    const desired = this.#desired();
+    if (desired === undefined) return { applied: { hashes: this.#hashes, refusals: [] }, wasSuperseded: false };
+    const newer = new AbortController();
+    const finished = new AbortController();
+    const startedMs = performance.now();
+    const { timeoutMs, supersedeAfterMs } = this.#timing;
+    this.#supersede = () => {
+      const waitMs = Math.max(0, supersedeAfterMs - (performance.now() - startedMs));
+      void pause(waitMs, finished.signal).then(() => newer.abort());
+    };
+    // Of the two signals the one that comes first ends the apply.
+    const signal = AbortSignal.any([newer.signal, AbortSignal.timeout(timeoutMs)]);
+    try {
+      const applied = await Promise.race([
+        this.#guarded(desired, signal),
+        this.#watchdog(desired, [signal, finished.signal]),
+      ]);
+      return { applied, wasSuperseded: newer.signal.aborted };
+    } finally {
+      this.#supersede = undefined;
+      finished.abort();
+    }
+  }
+
+  async #guarded(desired: Desired, signal: AbortSignal): Promise<Applied> {
+    const { plan, ...rest } = desired;
+    try {
+      return await this.#mesh.apply(plan, { ...rest, signal });
+    } catch (cause) {
+      return this.#failed(desired, "MESH_REJECTED", messageOf(cause));
+    }
+  }
+
+  async #watchdog(desired: Desired, [signal, finished]: readonly [AbortSignal, AbortSignal]): Promise<Applied> {
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener("abort", () => resolve(), { once: true });
+      finished.addEventListener("abort", () => resolve(), { once: true });
+    });
+    await pause(STOP_GRACE_MS, finished);
+    return this.#failed(
+      desired,
+      "APPLY_TIMEOUT",
+      `no answer from the mesh within ${this.#timing.timeoutMs} ms; given up`,
+    );
+  }
+
+  /** Everything that the mesh was not known to route by before counts as not applied. */
+  #failed({ plan }: Desired, code: string, detail: string): Applied {
+    const open = [...plan.routeSets].filter(([service, { hash }]) => this.#hashes[service] !== hash);
+    const refusals = open.map(([service, { hash }]): RouteRefusal => ({ service, hash, code, detail }));
+    return { hashes: this.#hashes, refusals };
+  }
+}
+
+/** Services whose hash differs between two answers of the mesh. */
+export function changedServices(before: Applied["hashes"], after: Applied["hashes"]): readonly ServiceId[] {
+  const all = new Set([...Object.keys(before), ...Object.keys(after)] as ServiceId[]);
+  return [...all].filter((service) => before[service] !== after[service]);
+}
