@@ -54,6 +54,7 @@ export interface Reason {
     | "spillover"
     | "pinned"
     | "dead"
+    | "lost"
     | "draining"
     | "cordoned"
     | "ramp"
