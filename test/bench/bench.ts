@@ -1,0 +1,24 @@
+import type { Crew } from "./crew.ts";
+import type { Row } from "./row.ts";
+
+/** One comparison that `npm run bench` knows. */
+export interface Bench {
+  readonly name: string;
+  /** One line: what against what. */
+  readonly about: string;
+  run(stage: Stage): Promise<readonly Row[]>;
+}
+
+/** What a bench has to work with. */
+export interface Stage {
+  /** Starts its processes and ends them all. */
+  readonly crew: Crew;
+  /** Temporary folder of this run. */
+  readonly folder: string;
+  /** The n-th loopback address of this run: two runs side by side do not meet. */
+  address(n: number): string;
+  /** Shows progress. */
+  say(line: string): void;
+  /** Fewer rounds: shows that the bench works; its numbers mean little. */
+  readonly isQuick: boolean;
+}

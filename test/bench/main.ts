@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { Bench, Stage } from "./bench.ts";
+import { Crew } from "./crew.ts";
+import { logBench } from "./log/bench.ts";
+import { jsonLine } from "./row.ts";
+import { tableOf } from "./table.ts";
+
+const BENCHES: readonly Bench[] = [logBench];
+
+/** A bench that has not ended by now hangs. */
+const DEADLINE_MS = 180_000;
+
+const USAGE = `npm run bench -- <name> [--json] [--quick]
+
+${BENCHES.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n")}
+
+  --json    the last line is one JSON object
+  --quick   fewer rounds, to see that it works; the numbers mean little`;
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { json: { type: "boolean" }, quick: { type: "boolean" } },
+  });
+  const bench = BENCHES.find(({ name }) => name === positionals[0]);
+  if (bench === undefined || positionals.length > 1) {
+    console.log(USAGE);
+    process.exitCode = positionals.length === 0 ? 0 : 2;
+    return;
+  }
+  const rows = await runBench(bench, values.quick === true);
+  console.log(`${bench.name}: ${bench.about}\n\n${tableOf(rows)}\n`);
+  if (values.json === true) console.log(jsonLine(bench.name, rows));
+}
+
+async function runBench(bench: Bench, isQuick: boolean): ReturnType<Bench["run"]> {
+  const folder = mkdtempSync(join(tmpdir(), "weir-bench-"));
+  const crew = new Crew(folder);
+  const cleanUp = (): void => {
+    crew.killNow();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  };
+  process.once("exit", cleanUp);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+  try {
+    return await inTime(bench.run(stageOf({ crew, folder, isQuick })));
+  } finally {
+    await crew.close();
+  }
+}
+
+function stageOf(parts: Pick<Stage, "crew" | "folder" | "isQuick">): Stage {
+  // Of 127.0.0.0/8, which is loopback as a whole: a block for each process id, far from those that the demo takes.
+  const block = `127.${128 + ((process.pid >> 8) % 96)}.${process.pid % 256}`;
+  return {
+    ...parts,
+    address: (n) => `${block}.${n}`,
+    say: (line) => console.error(`  ${line}`),
+  };
+}
+
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no result in ${DEADLINE_MS / 1_000} s`)), DEADLINE_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+await main();

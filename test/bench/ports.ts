@@ -1,0 +1,41 @@
+import { connect, createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { pause } from "../../deploy/demo/waiting.ts";
+
+const POLL_MS = 20;
+
+/** Waits until somebody listens at a port. Throws when nobody does in `timeoutMs`. */
+export async function awaitPort(host: string, port: number, timeoutMs = 10_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  // oxlint-disable-next-line eslint/no-await-in-loop -- asks again until it is there
+  while (!(await isOpen(host, port))) {
+    if (performance.now() > deadline) throw new Error(`nobody listens at ${host}:${port} after ${timeoutMs} ms`);
+    // oxlint-disable-next-line eslint/no-await-in-loop -- as above
+    await pause(POLL_MS);
+  }
+}
+
+async function isOpen(host: string, port: number): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 500 });
+    const end = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once("connect", () => end(true));
+    socket.once("timeout", () => end(false));
+    socket.once("error", () => end(false));
+  });
+}
+
+/** A port that is free at this address now. */
+export async function freePort(host: string): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
