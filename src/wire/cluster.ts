@@ -143,15 +143,15 @@ export function bakeOf(checks: Checks, field: string, value: number | undefined)
 }
 
 /** Reads the reason that a command must give. */
-export function reasonOf(checks: Checks, reason: string): string {
-  return checks.required("reason", reason, REASON_LENGTH_MAX);
+export function reasonOf(checks: Checks, field: string, reason: string): string {
+  return checks.required(field, reason, REASON_LENGTH_MAX);
 }
 
 /** A revocation as a command. Refuses BAD_NAME, FIELD_REQUIRED. */
 export function revokeCluster(request: RevokeClusterRequest): Result<CommandOf<"revoke-cluster">, Refusal> {
   const checks = new Checks();
   const cluster = checks.label<ClusterId>("cluster", request.cluster);
-  return checks.result({ kind: "revoke-cluster", cluster, reason: reasonOf(checks, request.reason) });
+  return checks.result({ kind: "revoke-cluster", cluster, reason: reasonOf(checks, "reason", request.reason) });
 }
 
 /** The end of a membership as a command. Refuses BAD_NAME, UNKNOWN_ENUM. */

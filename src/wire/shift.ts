@@ -46,7 +46,7 @@ export function requestShift(
   const { proposal, pinnedDigest } = request;
   if (proposal === undefined || isEmpty(proposal)) return emptyProposal();
   const command = shiftOf(checks, proposal, shift);
-  const reason = reasonOf(checks, proposal.reason);
+  const reason = reasonOf(checks, "proposal.reason", proposal.reason);
   if (pinnedDigest === "") return checks.result({ ...command, reason });
   return checks.result({
     ...command,
@@ -113,7 +113,7 @@ function targetOf(checks: Checks, field: string, message: ShiftTargetMessage | u
 export function abortShift(request: AbortShiftRequest): Result<CommandOf<"abort-shift">, Refusal> {
   const checks = new Checks();
   const shift = checks.required("shift", request.shift, DIGEST_LENGTH_MAX) as ShiftId;
-  return checks.result({ kind: "abort-shift", shift, reason: reasonOf(checks, request.reason) });
+  return checks.result({ kind: "abort-shift", shift, reason: reasonOf(checks, "reason", request.reason) });
 }
 
 /** A shift by its id. Refuses UNKNOWN_SHIFT. */

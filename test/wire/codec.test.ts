@@ -1,0 +1,184 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { LogRecordSchema } from "../../proto/gen/weir/v1/log_pb.ts";
+import type { Codec } from "../../src/engine/ports.ts";
+import { EVENT_KINDS } from "../../src/model/event.ts";
+import type { FleetEvent, LogRecord } from "../../src/model/event.ts";
+import { EMPTY_FLEET } from "../../src/model/fleet.ts";
+import type { FleetState } from "../../src/model/fleet.ts";
+import type { Actor, ClusterId, ServiceId, ShiftId } from "../../src/model/ids.ts";
+import { codec } from "../../src/wire/codec.ts";
+import { routeSet, sequence } from "./arbitrary.ts";
+
+/** That the codec is what the engine asks for is a promise of its types. */
+const port: Codec = codec;
+
+const EVENTS: readonly FleetEvent[] = [
+  { kind: "term-started", epoch: 3, holder: "planner-1", incarnation: { generation: 1, id: "a" } },
+  {
+    kind: "cluster-greeted",
+    cluster: "eu-west" as ClusterId,
+    features: ["mirror"],
+    gateway: { address: "10.0.0.1", port: 1 },
+  },
+  { kind: "ramp-changed", cluster: "eu-west" as ClusterId },
+  { kind: "rollout-waits", service: "shop/checkout" as ServiceId, waitsFor: 'ünïcode \u0000 and "quotes"' },
+];
+
+function aRecord(changes: Partial<LogRecord> = {}): Omit<LogRecord, "sequence"> {
+  return {
+    incarnation: { generation: 1, id: "first" },
+    epoch: 2,
+    writer: "planner-1",
+    nonce: "n-1",
+    atMs: 1_700_000_000_000,
+    actor: "operator:ana" as Actor,
+    command: { kind: "abort-shift", shift: "s1", reason: "why not" },
+    events: EVENTS,
+    ...changes,
+  };
+}
+
+function written(changes: MessageInitShape<typeof LogRecordSchema>): Uint8Array {
+  const init: MessageInitShape<typeof LogRecordSchema> = {
+    incarnation: { generation: 1n, id: "first" },
+    epoch: 1n,
+    writer: "planner-1",
+    nonce: "n",
+    actor: "planner",
+    events: [{ kind: "cluster-accepted", body: json({ cluster: "eu-west" }) }],
+  };
+  return toBinary(LogRecordSchema, create(LogRecordSchema, { ...init, ...changes } as typeof init));
+}
+
+function json(value: unknown): { case: "json"; value: Uint8Array } {
+  return { case: "json", value: new TextEncoder().encode(JSON.stringify(value)) };
+}
+
+describe("a record", () => {
+  it("comes back as it was written", () => {
+    fc.assert(
+      fc.property(sequence, sequence, fc.array(fc.constantFrom(...EVENTS), { minLength: 1 }), (epoch, at, events) => {
+        const record = aRecord({ epoch, atMs: at, events });
+        expect(port.decodeRecord({ sequence: 7, bytes: port.encodeRecord(record) })).toEqual({
+          ok: true,
+          value: { sequence: 7, ...record },
+        });
+      }),
+    );
+  });
+
+  it("carries route sets as their own bytes, under their own hashes, and not a second time in its command", () => {
+    fc.assert(
+      fc.property(routeSet, (value) => {
+        const { hash, bytes } = port.encodeRouteSet(value);
+        const command = { kind: "store-route-sets", routeSets: { [hash]: value } };
+        const record = aRecord({ command, events: [{ kind: "route-sets-stored", routeSets: { [hash]: value } }] });
+        const encoded = port.encodeRecord(record);
+        expect(Buffer.from(encoded).includes(Buffer.from(bytes))).toBe(true);
+        expect(port.decodeRecord({ sequence: 1, bytes: encoded })).toEqual({
+          ok: true,
+          value: { sequence: 1, ...record, command: undefined },
+        });
+      }),
+    );
+  });
+
+  it("is the same bytes whatever the order in which its fields were made", () => {
+    const command = { kind: "abort-shift", shift: "s1" as ShiftId, reason: "why", skipped: undefined };
+    const turned = Object.fromEntries(Object.entries(command).toReversed());
+    expect(port.encodeRecord(aRecord({ command: turned }))).toEqual(port.encodeRecord(aRecord({ command })));
+  });
+
+  it("knows every kind of event of the model", () => {
+    const refused = EVENT_KINDS.filter((kind) => {
+      const read = port.decodeRecord({ sequence: 1, bytes: written({ events: [{ kind, body: json({}) }] }) });
+      return !read.ok && read.refusal.message.includes("does not know");
+    });
+    expect(refused).toEqual([]);
+  });
+
+  it.each<[string, Uint8Array]>([
+    ["no bytes", new Uint8Array()],
+    ["random bytes", Uint8Array.from([255, 3, 7, 1])],
+    ["text", new TextEncoder().encode("hello")],
+    ["an event of an unknown kind", written({ events: [{ kind: "moon-landed", body: json({}) }] })],
+    ["an event kind that every object has", written({ events: [{ kind: "constructor", body: json({}) }] })],
+    ["an event without its fields", written({ events: [{ kind: "cluster-accepted", body: json({}) }] })],
+    ["an event that is a list", written({ events: [{ kind: "cluster-accepted", body: json([]) }] })],
+    ["an event without body", written({ events: [{ kind: "cluster-accepted" }] })],
+    ["route sets as JSON", written({ events: [{ kind: "route-sets-stored", body: json({}) }] })],
+    [
+      "a route set that is none",
+      written({
+        events: [
+          { kind: "route-sets-stored", body: { case: "routeSets", value: { routeSets: [new Uint8Array([1])] } } },
+        ],
+      }),
+    ],
+    ["no events", written({ events: [] })],
+    ["no nonce", written({ nonce: "" })],
+    ["no writer", written({ writer: "" })],
+    [
+      "no incarnation",
+      toBinary(LogRecordSchema, create(LogRecordSchema, { epoch: 1n, writer: "w", nonce: "n", actor: "a" })),
+    ],
+    ["an epoch that no double holds", written({ epoch: 2n ** 53n })],
+    ["a command that is no object", written({ commandJson: new TextEncoder().encode("[1]") })],
+  ])("is refused STORE_CORRUPT with its sequence: %s", (_, bytes) => {
+    const read = port.decodeRecord({ sequence: 42, bytes });
+    expect(read).toMatchObject({ ok: false, refusal: { code: "STORE_CORRUPT", field: "log[42]" } });
+  });
+
+  it("never takes a cut record for a whole one with the same events", () => {
+    const bytes = port.encodeRecord(aRecord());
+    for (let length = 0; length < bytes.length; length += 1) {
+      const read = port.decodeRecord({ sequence: 1, bytes: bytes.subarray(0, length) });
+      expect(read.ok && read.value.events.length === EVENTS.length).toBe(false);
+    }
+  });
+});
+
+describe("a snapshot", () => {
+  const fleet: FleetState = {
+    ...EMPTY_FLEET,
+    incarnation: { generation: 2, id: "x" },
+    sequence: 99,
+    revisions: new Map([
+      ["us-east" as ClusterId, 5],
+      ["eu-west" as ClusterId, 7],
+    ]),
+    answered: [{ requestId: "r", digest: "d", sequence: 4, subject: "s" }],
+  };
+
+  it("gives back the state with its maps", () => {
+    fc.assert(
+      fc.property(routeSet, (value) => {
+        const state = { ...fleet, routeSets: new Map([[port.encodeRouteSet(value).hash, value]]) };
+        expect(port.decodeSnapshot(port.encodeSnapshot(state))).toEqual({ ok: true, value: state });
+      }),
+    );
+  });
+
+  it("is the same bytes whatever the order of its maps", () => {
+    const turned = { ...fleet, revisions: new Map([...fleet.revisions].toReversed()) };
+    expect(port.encodeSnapshot(turned)).toEqual(port.encodeSnapshot(fleet));
+  });
+
+  it("is refused when it was cut or changed anywhere", () => {
+    const bytes = port.encodeSnapshot(fleet);
+    for (let index = 0; index < bytes.length; index += 1) {
+      const changed = Uint8Array.from(bytes, (byte, at) => (at === index ? byte ^ 1 : byte));
+      expect(port.decodeSnapshot(changed)).toMatchObject({ ok: false, refusal: { code: "STORE_CORRUPT" } });
+      expect(port.decodeSnapshot(bytes.subarray(0, index))).toMatchObject({ ok: false });
+    }
+  });
+
+  it("of another format is refused by its number", () => {
+    const text = new TextDecoder().decode(port.encodeSnapshot(fleet)).replace("weir-snapshot 1", "weir-snapshot 2");
+    const read = port.decodeSnapshot(new TextEncoder().encode(text));
+    expect(read).toMatchObject({ refusal: { message: expect.stringContaining("format 2") as string } });
+  });
+});
