@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { compareDestinations, keyOf, WEIGHT_TOTAL } from "../../src/model/destination.ts";
 import type { Destination, Split } from "../../src/model/destination.ts";
 import type { ClusterId, ServiceId, Version } from "../../src/model/ids.ts";

@@ -1,6 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LogRecordSchema } from "../../proto/gen/weir/v1/log_pb.ts";
 import type { Codec } from "../../src/engine/ports.ts";

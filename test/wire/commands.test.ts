@@ -91,7 +91,7 @@ describe("commands on a cluster", () => {
 
   it("drain with stated defaults, and never to a deadline that has passed", () => {
     const drain = (more: MessageInitShape<typeof DrainClusterRequestSchema>) =>
-      drainCluster(create(DrainClusterRequestSchema, { cluster: "a", ...more } as typeof more), 1_000);
+      drainCluster(create(DrainClusterRequestSchema, { ...more, cluster: "a" }), 1_000);
     expect(drain({})).toMatchObject({ value: { drain: { maxStepWeight: 2_500, bakeMs: 600_000, force: "no" } } });
     expect(drain({ bakeMs: 0, force: 2 })).toMatchObject({ value: { drain: { bakeMs: 0, force: "over-capacity" } } });
     expect(drain({ deadlineAtUnixMs: 1_000n })).toMatchObject({ refusal: { field: "deadline_at_unix_ms" } });

@@ -1,6 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HeartbeatSchema, WindowSchema } from "../../proto/gen/weir/v1/health_pb.ts";
 import type { DestinationKey } from "../../src/model/destination.ts";
@@ -95,7 +95,7 @@ describe("decodeWindow", () => {
 
   function windowBytes(changes: MessageInitShape<typeof WindowSchema>): Uint8Array {
     const head = { cluster: "eu-west", clusterUid: "u", bootId: "b", sequence: 1n, windowMs: 1_000 };
-    return toBinary(WindowSchema, create(WindowSchema, { ...head, ...changes } as typeof head));
+    return toBinary(WindowSchema, create(WindowSchema, { ...head, ...changes }));
   }
 
   it.each<[string, MessageInitShape<typeof WindowSchema>, string, string]>([

@@ -1,6 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RouteSetSchema } from "../../proto/gen/weir/v1/plan_pb.ts";
 import type { ServiceId } from "../../src/model/ids.ts";
