@@ -1,8 +1,24 @@
-import type { FleetState } from "../model/fleet.ts";
-import type { Split } from "../model/destination.ts";
-import type { ClusterId, ServiceId } from "../model/ids.ts";
+import type { DestinationKey, Split } from "../model/destination.ts";
+import { sameSplit } from "../model/destination.ts";
+import type { FleetState, ServiceState } from "../model/fleet.ts";
+import { compareNames } from "../model/ids.ts";
+import type { ClusterId, ServiceId, Version } from "../model/ids.ts";
 import type { Reason, RouteSet, Urgency } from "../model/plan.ts";
+import { assert } from "../model/result.ts";
 import type { Settings } from "../model/settings.ts";
+import { waterfall } from "./allocate.ts";
+import { fallbacksOf } from "./fallback.ts";
+import { outlookOf } from "./outlook.ts";
+import { explain } from "./reasons/explain.ts";
+import { routeSetOf } from "./route-sets.ts";
+import { stepAll } from "./step.ts";
+import type { Step } from "./step.ts";
+import { stepLimitOf } from "./step-limit.ts";
+import { loadsOf, settle } from "./target.ts";
+import type { Planning, Target } from "./target.ts";
+import { drainsOf, runningShifts } from "./urgency.ts";
+import { wavesOf } from "./waves.ts";
+import { emergencyWishOf, holdingShift, isConcerned, isResting, isRoutable, wishOf } from "./wishes.ts";
 
 /** The next step of one service, by value: whoever encodes the route sets makes it a `Proposal`. */
 export interface ServicePlanning {
@@ -25,8 +41,121 @@ export interface ServicePlanning {
 export function planServices(
   state: FleetState,
   services: readonly ServiceId[],
-  _settings: Settings,
+  settings: Settings,
 ): readonly ServicePlanning[] {
-  void [state, services];
-  return [];
+  return [...new Set(services)].toSorted(compareNames).flatMap((name) => {
+    const service = state.services.get(name);
+    return service === undefined ? [] : [planService(state, service, settings)];
+  });
+}
+
+/** Who is eligible → where to → how far now → what if somebody is lost → in which order, and why. */
+function planService(state: FleetState, service: ServiceState, settings: Settings): ServicePlanning {
+  const sources = outlookOf(state, service).filter(isRoutable);
+  const planning: Planning = { state, service, settings, allocator: waterfall, sources };
+  const wishes = sources.map((source) => wishOf(source, planning));
+  const { targets, overload } = settle(wishes, planning);
+  const isEmergency = targets.some((target) => isConcerned(target, planning));
+  const rescue = isEmergency ? rescueOf(targets, planning) : undefined;
+  const steps = rescue === undefined ? orderlySteps(targets, planning) : rescue.map(stepAtOnce);
+  const urgency = isEmergency ? "emergency" : calmUrgency(planning);
+  const routeSets = routeSetsOf(steps, planning);
+  return {
+    service: service.spec.service,
+    inputsSequence: service.inputsSequence,
+    splits: Object.fromEntries(steps.map(({ source, split }) => [source, split])),
+    routeSets: Object.fromEntries(routeSets),
+    urgency,
+    waves: wavesOf(changesTo(routeSets, planning), urgency, state),
+    reasons: reasonsFor({ targets, steps, rescue, overload }, planning),
+    isFinalStep: targets.every((target, index) => isReached(target, steps[index], planning)),
+  };
+}
+
+/** What an emergency makes of the sources: lost and aborted shares move at once, nothing else moves. */
+function rescueOf(targets: readonly Target[], planning: Planning): readonly Target[] {
+  const wishes = targets.map((target) => emergencyWishOf(target, planning));
+  return settle(wishes, planning).targets;
+}
+
+function stepAtOnce({ source, split }: Target): Step {
+  return { source: source.cluster, split, moved: 0, bound: "none" };
+}
+
+/** One step towards the targets, within the limits; a source that has nothing yet starts at its target. */
+function orderlySteps(targets: readonly Target[], planning: Planning): readonly Step[] {
+  const { service, sources } = planning;
+  const now = new Map(targets.map(({ source, split }) => [source.cluster, source.now ?? split]));
+  const then = new Map(targets.map(({ source, split }) => [source.cluster, split]));
+  const moves = targets.map(({ source, split }) => ({
+    source: source.cluster,
+    demandRps: source.demandRps,
+    now: source.now ?? split,
+    target: split,
+    maxStepWeight: stepLimitOf(source, planning),
+  }));
+  return stepAll(moves, {
+    service: service.spec.service,
+    loadsNow: loadsOf(now, sources),
+    loadsThen: loadsOf(then, sources),
+    capacities: capacitiesOf(planning),
+  });
+}
+
+function capacitiesOf({ sources }: Planning): ReadonlyMap<DestinationKey, number> {
+  const offers = sources.flatMap((source) => source.offers);
+  return new Map(offers.flatMap(({ key, capacityRps }) => (capacityRps === undefined ? [] : [[key, capacityRps]])));
+}
+
+/** Emergencies aside: an operator's change goes in waves, anything else at once. */
+function calmUrgency({ state, service }: Planning): Urgency {
+  const isOperated =
+    service.inputsCause === "operator" ||
+    runningShifts(state, service).length > 0 ||
+    drainsOf(state, service).length > 0;
+  return isOperated ? "operator" : "routine";
+}
+
+function routeSetsOf(steps: readonly Step[], planning: Planning): ReadonlyMap<ClusterId, RouteSet> {
+  const { state, service, settings, allocator, sources } = planning;
+  const splits = new Map(steps.map(({ source, split }) => [source, split]));
+  const { service: name, stableVersion } = service.spec;
+  const { utilisationMax } = settings;
+  const fallbacks = fallbacksOf({ service: name, stableVersion, utilisationMax, allocator, sources, splits });
+  return new Map(
+    sources.map((source) => {
+      const { cluster, released } = source;
+      if (released !== undefined && isResting(source, planning)) return [cluster, released];
+      const split = splits.get(cluster) ?? [];
+      return [cluster, routeSetOf({ cluster, split, fallbacks: fallbacks.get(cluster) ?? new Map() }, state, service)];
+    }),
+  );
+}
+
+function changesTo(routeSets: ReadonlyMap<ClusterId, RouteSet>, { sources }: Planning) {
+  return sources.map(({ cluster, demandRps, released }) => {
+    const after = routeSets.get(cluster);
+    assert(after !== undefined, "every routable source has a route set");
+    return { cluster, demandRps, after, ...(released !== undefined && { before: released }) };
+  });
+}
+
+interface Reckoning {
+  readonly targets: readonly Target[];
+  readonly steps: readonly Step[];
+  readonly rescue: readonly Target[] | undefined;
+  readonly overload: ReadonlyMap<Version, number>;
+}
+
+function reasonsFor({ targets, steps, rescue, overload }: Reckoning, planning: Planning): readonly Reason[] {
+  return targets.flatMap((target, index) => {
+    const [step, emergency] = [steps[index], rescue?.[index]];
+    assert(step !== undefined, "every target has its step");
+    return explain({ target, step, overload, ...(emergency !== undefined && { emergency }) }, planning);
+  });
+}
+
+/** Whether a source needs no further step. One that a holding shift stops half-way does. */
+function isReached(target: Target, step: Step | undefined, planning: Planning): boolean {
+  return step !== undefined && sameSplit(step.split, target.split) && holdingShift(target, planning) === undefined;
 }

@@ -6,6 +6,7 @@ import type { RouteSet, Urgency } from "../model/plan.ts";
 import type { FleetState } from "../model/fleet.ts";
 import { distanceBetween } from "./apportion.ts";
 import { splitOf } from "./outlook.ts";
+import { sameValue } from "./same-value.ts";
 
 /** One cluster's route set before and after the step. */
 export interface Change {
@@ -84,14 +85,6 @@ function moves({ before, after }: Change): boolean {
 
 function differs({ before, after }: Change): boolean {
   return before === undefined || !sameValue(before, after);
-}
-
-/** Whether two plain values are equal, whatever the order of their keys. */
-function sameValue(a: unknown, b: unknown): boolean {
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return a === b;
-  const left = Object.entries(a).filter(([, value]) => value !== undefined);
-  const right = new Map(Object.entries(b).filter(([, value]) => value !== undefined));
-  return left.length === right.size && left.every(([key, value]) => right.has(key) && sameValue(value, right.get(key)));
 }
 
 function namesOf(changes: readonly Change[]): readonly ClusterId[] {

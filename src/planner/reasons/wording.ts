@@ -1,0 +1,86 @@
+import type { ClusterState, Ramp } from "../../model/cluster.ts";
+import type { Placement } from "../allocate.ts";
+import type { Loss, Offer } from "../eligible.ts";
+import type { SourceOutlook } from "../outlook.ts";
+
+/** Requests per second as people read them. */
+export function rpsText(rps: number): string {
+  return `${round(rps)} rps`;
+}
+
+/** Basis points in per cent: 1234 is `12.34 %`. */
+export function perCent(weight: number): string {
+  return `${round(weight / 100)} %`;
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+/** Why a destination cannot serve, to follow its name. */
+export function lossText(loss: Loss, cluster: ClusterState | undefined): string {
+  switch (loss) {
+    case "dead":
+      return `is in a dead cluster (since ${cluster?.verdictSinceMs ?? 0} ms)`;
+    case "not-deployed":
+      return "is not deployed any more";
+    case "not-a-member":
+      return `is in a cluster that is ${cluster?.membership ?? "not registered"}`;
+    case "quarantined":
+      return "is in a quarantined cluster";
+    case "unready":
+      return "reports no ready endpoint";
+    case "unreachable":
+      return "is behind no gateway that anybody declared or reported";
+  }
+}
+
+/** What a placement was reckoned with. */
+export interface PlacementContext {
+  readonly offer: Offer;
+  readonly source: SourceOutlook;
+  readonly utilisationMax: number;
+  /** How far thresholds of the version had to be raised; undefined: not at all. */
+  readonly factor: number | undefined;
+}
+
+/** How a part of a source's traffic came to where it is, with the numbers. */
+export function placementText({ flow, weight, manner }: Placement, context: PlacementContext): string {
+  const { source, offer } = context;
+  const amount = `${Math.round(weight)} of 10000 (${rpsText((weight / 10_000) * source.demandRps)})`;
+  const what = flow.version === offer.destination.version ? amount : `${amount} of ${flow.version}, which has no place`;
+  switch (manner) {
+    case "local":
+      return `${what} served at home; ${roomText(context)}`;
+    case "spillover":
+      return `${what} to the nearest with room, ${round(offer.rttMs)} ms away; ${roomText(context)}`;
+    case "overflow":
+      return `${what} found no room anywhere and is spread by capacity; ${roomText(context)}`;
+    case "last-resort":
+      return `${what} has nowhere else to go; a ceiling or drain gives way`;
+  }
+}
+
+function roomText({ offer, utilisationMax, factor }: PlacementContext): string {
+  if (offer.capacityRps === undefined) return "its capacity is not known";
+  const most = offer.capacityRps * utilisationMax * (factor ?? 1);
+  const raised = factor === undefined ? "" : `, raised ${round(factor)} times because demand exceeds all there is`;
+  return `it takes ${rpsText(most)} (${perCent(utilisationMax * 10_000)} of ${rpsText(offer.capacityRps)}${raised})`;
+}
+
+/** What keeps a destination from getting more. */
+export function ceilingText({ destination, ceilingWeight, restriction }: Offer, ramp: Ramp | undefined): string {
+  const most = `at most ${ceilingWeight} of 10000`;
+  switch (restriction) {
+    case "ramp":
+      return `${destination.cluster} returns step by step: ${most} from one source (ceiling now ${ramp?.ceilingWeight ?? 0})`;
+    case "cordoned":
+      return `${destination.cluster} is cordoned: ${most}, what it has now`;
+    case "unknown":
+      return `${destination.cluster} is unknown: ${most}, what it has now`;
+    case "readiness-doubted":
+      return `too many clusters report no ready endpoint to be believed: ${most}, what it has now`;
+    default:
+      return most;
+  }
+}
