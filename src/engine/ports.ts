@@ -77,6 +77,8 @@ export interface SnapshotMark {
   readonly sequence: number;
   /** Time of that record, ms since 1970. */
   readonly atMs: number;
+  /** Life of the log it was folded from; a snapshot of another life is of no use. */
+  readonly incarnation: Incarnation;
 }
 
 /** Folded states by sequence, so that a start need not read the whole log. */
@@ -217,8 +219,12 @@ export interface Engine {
   reports(): ReadonlyMap<ClusterId, ClusterReport>;
   /** Calls back after each folded record, in order. Returns how to stop. */
   onCommit(listener: (state: FleetState, record: LogRecord) => void): () => void;
-  /** Takes in the newest merged report of one cluster; stamps when it came on this replica's own clock. */
-  acceptReport(report: Omit<ClusterReport, "receivedAtMs" | "isStreamOpen">): void;
+  /**
+   * Takes in the newest merged report of one cluster. Its times of arrival are readings of `Clock.monotonicMs`, so that a
+   * stepped wall clock makes nobody look silent; `reports` and `observed` show them as log time. A position in it that
+   * the log does not reach is looked into, as by `witness`.
+   */
+  acceptReport(report: ClusterReport): void;
   /** A plan stream of this cluster opened or closed at this replica. */
   noteStream(cluster: ClusterId, stream: "open" | "closed"): void;
   /**

@@ -33,6 +33,11 @@ export function orderOf(offered: Position, held: Position): PositionOrder {
   return offered.revision === held.revision ? "equal" : "newer";
 }
 
+/** Whether two incarnations are one life of the log. */
+export function sameIncarnation(a: Incarnation, b: Incarnation): boolean {
+  return a.generation === b.generation && a.id === b.id;
+}
+
 /** Whether a number can be a revision or epoch: a non-negative integer that a double holds exactly. */
 export function isSequence(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;

@@ -1,0 +1,42 @@
+import type { Refusal } from "../model/refusal.ts";
+
+/**
+ * Why a replica may be halted. `corrupt`: what it read cannot be built on, until a restart. `store`: the store's
+ * settings would lose records, until they are set right. `rolled-back`: an agent knows more than the log, until recovery.
+ */
+export type HaltCause = "corrupt" | "store" | "rolled-back";
+
+const BY_WEIGHT: readonly HaltCause[] = ["corrupt", "store", "rolled-back"];
+
+/** The reasons for which this replica publishes nothing, and who wants to know when they change. */
+export class Halts {
+  readonly #reasons = new Map<HaltCause, Refusal>();
+  readonly #onChange: (cause: HaltCause, refusal: Refusal | undefined) => void;
+
+  constructor(onChange: (cause: HaltCause, refusal: Refusal | undefined) => void) {
+    this.#onChange = onChange;
+  }
+
+  /** Sets or lifts one cause. The first reason of `corrupt` stays: what follows is its consequence. */
+  set(cause: HaltCause, refusal: Refusal | undefined): void {
+    const known = this.#reasons.get(cause);
+    if (known?.message === refusal?.message || (cause === "corrupt" && known !== undefined)) return;
+    if (refusal === undefined) this.#reasons.delete(cause);
+    else this.#reasons.set(cause, refusal);
+    this.#onChange(cause, refusal);
+  }
+
+  /** The weightiest reason; undefined when there is none. */
+  reason(): Refusal | undefined {
+    return BY_WEIGHT.map((cause) => this.#reasons.get(cause)).find((refusal) => refusal !== undefined);
+  }
+
+  /** Whether the store itself cannot be written: then there is no lead to take either. */
+  forbidsLead(): boolean {
+    return this.#reasons.has("corrupt") || this.#reasons.has("store");
+  }
+
+  isRolledBack(): boolean {
+    return this.#reasons.has("rolled-back");
+  }
+}
