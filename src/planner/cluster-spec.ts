@@ -31,6 +31,11 @@ export function checkGateway({ address, port }: GatewayAddress, field: string): 
   return checkPort(port, `${field}.port`);
 }
 
+/** Whether two gateways are the same address, or both unknown. */
+export function sameGateway(a: GatewayAddress | undefined, b: GatewayAddress | undefined): boolean {
+  return a?.address === b?.address && a?.port === b?.port;
+}
+
 /** Refuses what is no TCP port. */
 export function checkPort(port: number, field: string): Check {
   if (Number.isInteger(port) && port >= 1 && port <= 65_535) return PASSED;

@@ -29,9 +29,8 @@ function foldVerdict(draft: Draft, { cluster, verdict }: Of<"verdict-changed">):
     ...(verdict === "healthy" && before.firstHealthyAtMs === undefined ? { firstHealthyAtMs: draft.atMs } : {}),
   }));
   if (verdict === "dead") return raise(draft, cluster, "lost");
-  // Unknown and degraded move nothing. A cluster that proves itself for the first time, or again, may take its share.
-  const isProven = verdict === "healthy" && before.firstHealthyAtMs === undefined;
-  if (isProven || before.verdict === "dead") raise(draft, cluster, "ramp");
+  // Unknown and degraded move nothing. A cluster that is well again may take what it could not before.
+  if (verdict === "healthy" || before.verdict === "dead") raise(draft, cluster, "ramp");
 }
 
 function foldRecovery(draft: Draft, { cluster, wellSinceMs }: Of<"recovery-changed">): void {

@@ -2,6 +2,7 @@ import type { ClusterSpec, ClusterState } from "../model/cluster.ts";
 import type { FleetEvent } from "../model/event.ts";
 import type { ServiceState } from "../model/fleet.ts";
 import type { ClusterId } from "../model/ids.ts";
+import { sameGateway } from "./cluster-spec.ts";
 import type { Draft } from "./draft.ts";
 
 /** Folds how clusters come, go, and are cordoned or drained. */
@@ -86,7 +87,7 @@ function greet(draft: Draft, { cluster, gateway, features }: Of<"cluster-greeted
   }));
   // A new cluster is a new source of every service; a moved gateway concerns those who send to it.
   if (isNew) draft.raiseInputsWhere(() => true, "fleet");
-  else if (JSON.stringify(gatewayBefore) !== JSON.stringify(told)) {
+  else if (!sameGateway(gatewayBefore, told)) {
     draft.raiseInputsWhere((service) => runsIn(service, cluster), "fleet");
   }
 }

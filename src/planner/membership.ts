@@ -6,7 +6,7 @@ import type { ClusterId } from "../model/ids.ts";
 import { ok } from "../model/result.ts";
 import type { Result } from "../model/result.ts";
 import type { Refusal } from "../model/refusal.ts";
-import { checkClusterSpec, checkGateway } from "./cluster-spec.ts";
+import { checkClusterSpec, checkGateway, sameGateway } from "./cluster-spec.ts";
 import { checkVersion, decided, firstObjection, PASSED, reject } from "./decision.ts";
 import type { Check, Decision } from "./decision.ts";
 
@@ -91,8 +91,9 @@ export function greetCluster(state: FleetState, command: Of<"greet-cluster">): D
     if (!objection.ok) return objection;
   }
   const sorted = [...new Set(features)].toSorted(compareNames);
-  const after = JSON.stringify([before.spec.gateway ?? gateway, sorted]);
-  if (before.membership === "active" && JSON.stringify([before.gateway, before.features]) === after) return decided();
+  const isSame =
+    sameGateway(before.gateway, before.spec.gateway ?? gateway) && sorted.join() === before.features.join();
+  if (before.membership === "active" && isSame) return decided();
   return decided({ kind: "cluster-greeted", cluster, features: sorted, ...(gateway === undefined ? {} : { gateway }) });
 }
 
@@ -117,12 +118,17 @@ function quarantined({ spec, uid }: ClusterState, otherUid: string): Decision {
   return decided({ kind: "cluster-quarantined", cluster: spec.cluster, detail });
 }
 
-interface Agent {
+/** An agent as its verified certificate shows it. */
+export interface Agent {
   readonly cluster: ClusterId;
   readonly presentedSerial: string;
 }
 
-function admitAgent(state: FleetState, { cluster, presentedSerial }: Agent): Result<ClusterState, Refusal> {
+/**
+ * Whether an agent with this certificate may speak for the cluster. Refuses UNKNOWN_CLUSTER, REVOKED, IDENTITY_CLONED,
+ * NOT_ACCEPTED.
+ */
+export function admitAgent(state: FleetState, { cluster, presentedSerial }: Agent): Result<ClusterState, Refusal> {
   const found = findCluster(state, cluster);
   if (!found.ok) return found;
   const { membership, isQuarantined, revokedSerials, issuedSerials = [] } = found.value;

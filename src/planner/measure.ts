@@ -1,0 +1,110 @@
+import type { Measured } from "../model/command.ts";
+import { keyOf } from "../model/destination.ts";
+import type { DestinationKey } from "../model/destination.ts";
+import type { FleetState, ServiceState } from "../model/fleet.ts";
+import { compareNames } from "../model/ids.ts";
+import type { ClusterId, ServiceId } from "../model/ids.ts";
+import type { ClusterReport, WorkloadRow } from "../model/report.ts";
+import type { Settings } from "../model/settings.ts";
+import { windowOf } from "./observed.ts";
+
+type Demand = Record<ServiceId, Record<ClusterId, number>>;
+type Reported = Record<ServiceId, Record<DestinationKey, ReportedDestination>>;
+type ReportedDestination = { readonly readyEndpoints: number; readonly capacityRps?: number };
+
+/**
+ * Demand, capacity and readiness that left their dead bands, from the newest reports; undefined when nothing did. What is
+ * declared is not measured, and services that nobody declared are left out.
+ */
+export function measured(
+  state: FleetState,
+  reports: ReadonlyMap<ClusterId, ClusterReport>,
+  settings: Settings,
+): Measured | undefined {
+  const demandRps: Demand = {};
+  const reported: Reported = {};
+  for (const report of [...reports.values()].toSorted((a, b) => compareNames(a.cluster, b.cluster))) {
+    if (state.clusters.get(report.cluster)?.membership !== "active") continue;
+    measureDemand(state, report, { settings, into: demandRps });
+    measureWorkloads(state, report, { settings, into: reported });
+  }
+  const isEmpty = Object.keys(demandRps).length === 0 && Object.keys(reported).length === 0;
+  return isEmpty ? undefined : { demandRps, reported };
+}
+
+function measureDemand(
+  state: FleetState,
+  report: ClusterReport,
+  { settings, into }: { readonly settings: Settings; readonly into: Demand },
+): void {
+  const byService = Map.groupBy(report.traffic, ({ service }) => service);
+  for (const [service, rows] of [...byService].toSorted(([a], [b]) => compareNames(a, b))) {
+    const known = state.services.get(service);
+    if (known === undefined || known.spec.demandRps[report.cluster] !== undefined) continue;
+    const { lengthMs } = windowOf(report, rows);
+    const requests = rows.reduce((sum, row) => sum + row.requests, 0);
+    if (lengthMs <= 0 || !Number.isFinite(requests)) continue;
+    const nowRps = (requests * 1_000) / lengthMs;
+    const beforeRps = known.demandRps[report.cluster] ?? 0;
+    const band = demandBand({ beforeRps, requests, lengthMs }, settings);
+    if (Math.abs(nowRps - beforeRps) <= band) continue;
+    into[service] = { ...into[service], [report.cluster]: nowRps };
+  }
+}
+
+/** Below this change in requests per second nothing is recorded, however large it is relatively. */
+const DEMAND_CHANGE_MIN_RPS = 1;
+/** Requests come at random: what differs by fewer standard deviations of their count is chance. */
+const CHANCE_DEVIATIONS = 3;
+
+interface Count {
+  readonly beforeRps: number;
+  readonly requests: number;
+  readonly lengthMs: number;
+}
+
+function demandBand({ beforeRps, requests, lengthMs }: Count, settings: Settings): number {
+  const expected = Math.max(requests, (beforeRps * lengthMs) / 1_000);
+  const chanceRps = (CHANCE_DEVIATIONS * Math.sqrt(expected) * 1_000) / lengthMs;
+  return Math.max(beforeRps * settings.measuredDeadBand, chanceRps, DEMAND_CHANGE_MIN_RPS);
+}
+
+function measureWorkloads(
+  state: FleetState,
+  report: ClusterReport,
+  { settings, into }: { readonly settings: Settings; readonly into: Reported },
+): void {
+  for (const row of report.workloads.toSorted(byServiceAndVersion)) {
+    const known = state.services.get(row.service);
+    if (known === undefined) continue;
+    const key = keyOf({ cluster: report.cluster, version: row.version });
+    if (!hasMoved(known.reported[key], row, settings)) continue;
+    const found: ReportedDestination = {
+      readyEndpoints: row.readyEndpoints,
+      ...(row.capacityRps === undefined ? {} : { capacityRps: row.capacityRps }),
+    };
+    into[row.service] = { ...into[row.service], [key]: found };
+  }
+}
+
+function byServiceAndVersion(a: WorkloadRow, b: WorkloadRow): number {
+  return compareNames(a.service, b.service) || compareNames(a.version, b.version);
+}
+
+/** Whether there is anything at all always counts; how much of it only outside the dead band. */
+function hasMoved(
+  before: ServiceState["reported"][DestinationKey] | undefined,
+  { readyEndpoints, capacityRps }: WorkloadRow,
+  { measuredDeadBand }: Settings,
+): boolean {
+  if (before === undefined || (before.readyEndpoints === 0) !== (readyEndpoints === 0)) return true;
+  if ((before.capacityRps === undefined) !== (capacityRps === undefined)) return true;
+  return (
+    isOutside(before.readyEndpoints, readyEndpoints, measuredDeadBand) ||
+    isOutside(before.capacityRps ?? 0, capacityRps ?? 0, measuredDeadBand)
+  );
+}
+
+function isOutside(before: number, now: number, band: number): boolean {
+  return Math.abs(now - before) > Math.max(before, now) * band;
+}
