@@ -1,16 +1,6 @@
 import type { Settings } from "../model/settings.ts";
 import type { Decider } from "./decider.ts";
-import type {
-  Clock,
-  Codec,
-  Engine,
-  EngineLog,
-  Log,
-  PlanRunner,
-  Randomness,
-  ReplicaBus,
-  Snapshots,
-} from "./ports.ts";
+import type { Clock, Codec, Engine, EngineLog, Log, PlanRunner, Randomness, ReplicaBus, Snapshots } from "./ports.ts";
 import { Replica } from "./replica.ts";
 import { DEFAULT_TIMING } from "./timing.ts";
 import type { EngineTiming } from "./timing.ts";

@@ -7,6 +7,11 @@ import type { Refusal } from "../model/refusal.ts";
 import type { ClusterReport } from "../model/report.ts";
 import type { Result } from "../model/result.ts";
 import type { Settings } from "../model/settings.ts";
+import { decide } from "../planner/decide.ts";
+import { dueServices } from "../planner/due.ts";
+import { evolve } from "../planner/evolve.ts";
+import { measured } from "../planner/measure.ts";
+import { observe } from "../planner/observed.ts";
 
 /** What reports are looked at with. */
 export interface ObserveContext {
@@ -16,6 +21,8 @@ export interface ObserveContext {
   readonly collectingForMs: number;
   /** Clusters that have a plan stream open at any live replica. */
   readonly streams: ReadonlySet<ClusterId>;
+  /** Reporters silent for longer are no witnesses against others, ms. */
+  readonly freshForMs: number;
 }
 
 /** All decisions, as pure functions. The engine runs them and decides nothing itself. */
@@ -24,11 +31,10 @@ export interface Decider {
   evolve(state: FleetState, record: LogRecord): FleetState;
   observe(reports: ReadonlyMap<ClusterId, ClusterReport>, context: ObserveContext): Observed;
   /** Demand, capacity and readiness outside their dead bands; undefined when nothing moved. */
-  measured(
-    state: FleetState,
-    reports: ReadonlyMap<ClusterId, ClusterReport>,
-    settings: Settings,
-  ): Measured | undefined;
+  measured(state: FleetState, reports: ReadonlyMap<ClusterId, ClusterReport>, settings: Settings): Measured | undefined;
   /** Services to plan now: inputs moved, or what is in flight allows its next step. */
   dueServices(state: FleetState, observed: Observed, settings: Settings): readonly ServiceId[];
 }
+
+/** The product's own decisions. */
+export const PLANNER_DECIDER: Decider = { decide, evolve, observe, measured, dueServices };

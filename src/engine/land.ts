@@ -63,17 +63,11 @@ interface Attempt {
 async function attemptOnce(attempt: Attempt, bytes: Uint8Array): Promise<Landing | undefined> {
   const { parts, expected, nonce, signal } = attempt;
   const outcome = await parts.log.append(bytes, { expectedSequence: expected, messageId: nonce, signal });
-  switch (outcome.kind) {
-    case "appended":
-    case "conflict":
-      // A conflict may be our own earlier attempt that got through after all.
-      return await settle(attempt);
-    case "ambiguous":
-      parts.logger.debug({ expected, cause: String(outcome.cause) }, "append without an answer");
-      return await settleAmbiguous(attempt);
-    case "refused":
-      return outcome;
-  }
+  if (outcome.kind === "refused") return outcome;
+  // A conflict may be our own earlier attempt that got through after all.
+  if (outcome.kind !== "ambiguous") return await settle(attempt);
+  parts.logger.debug({ expected, cause: String(outcome.cause) }, "append without an answer");
+  return await settleAmbiguous(attempt);
 }
 
 /** The place is taken; waits until this replica has folded it and sees by whom. */

@@ -42,18 +42,9 @@ export function subjectOf(events: readonly FleetEvent[]): string {
 }
 
 function nameIn(event: FleetEvent): string {
-  switch (event.kind) {
-    case "shift-requested":
-      return event.shift.shift;
-    case "cluster-registered":
-      return event.spec.cluster;
-    case "service-applied":
-      return event.spec.service;
-    case "shift-moved":
-      return event.shift;
-    case "plan-committed":
-      return event.plan.service;
-    default:
-      return "cluster" in event ? event.cluster : "service" in event ? event.service : "";
-  }
+  if ("shift" in event) return typeof event.shift === "string" ? event.shift : event.shift.shift;
+  if ("spec" in event) return "cluster" in event.spec ? event.spec.cluster : event.spec.service;
+  if ("plan" in event) return event.plan.service;
+  if ("service" in event) return event.service;
+  return "cluster" in event ? event.cluster : "";
 }

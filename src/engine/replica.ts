@@ -137,7 +137,9 @@ export class Replica implements RunningEngine {
     const collectingForMs = clock.monotonicMs() - this.#startedAtMs;
     const offsetMs = this.#logTime.offsetMs();
     const atMs = Math.max(this.#ledger.state.atMs, this.#logTime.now());
-    return decider.observe(this.#reports.onLogTime(offsetMs, streams), { atMs, collectingForMs, streams });
+    const freshForMs = this.#parts.settings.unknownAfterMs;
+    const context = { atMs, collectingForMs, streams, freshForMs };
+    return decider.observe(this.#reports.onLogTime(offsetMs, streams), context);
   }
 
   reports(): ReadonlyMap<ClusterId, ClusterReport> {

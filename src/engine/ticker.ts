@@ -1,10 +1,9 @@
-import type { Command } from "../model/command.ts";
+import type { Command, Measured } from "../model/command.ts";
 import type { FleetState } from "../model/fleet.ts";
-import type { RouteSetHash } from "../model/ids.ts";
+import type { ClusterId, RouteSetHash } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
 import type { Observed } from "../model/observed.ts";
 import type { RouteSet } from "../model/plan.ts";
-import type { ClusterId } from "../model/ids.ts";
 import type { ClusterReport } from "../model/report.ts";
 import type { Settings } from "../model/settings.ts";
 import type { Decider } from "./decider.ts";
@@ -26,6 +25,8 @@ export interface TickerParts {
   readonly reports: () => ReadonlyMap<ClusterId, ClusterReport>;
 }
 
+const NOTHING_MEASURED: Measured = { demandRps: {}, reported: {} };
+
 /** Most bytes of route sets in one record; twice this is what a NATS message holds by default. */
 export const ROUTE_SETS_RECORD_BYTES_MAX = 512 * 1_024;
 
@@ -44,10 +45,9 @@ export class Ticker {
   /** One turn. Decisions that decide nothing append nothing. */
   async tick(signal: AbortSignal): Promise<void> {
     const { decider, settings, ledger } = this.#parts;
-    const measured = decider.measured(ledger.state, this.#parts.reports(), settings);
-    if (measured !== undefined) {
-      await this.#submit({ kind: "observe", observed: this.#parts.observed(), measured }, signal);
-    }
+    // Verdicts may change because nothing comes any more, so that every turn looks, even without a new report.
+    const measured = decider.measured(ledger.state, this.#parts.reports(), settings) ?? NOTHING_MEASURED;
+    await this.#submit({ kind: "observe", observed: this.#parts.observed(), measured }, signal);
     await this.#submit({ kind: "tick", observed: this.#parts.observed() }, signal);
     if (!this.#isPlanning) void this.#planDue(signal);
   }

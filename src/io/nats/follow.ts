@@ -62,11 +62,7 @@ export async function* followStream(
 }
 
 /** One consumer's life: ends when the consumer shows any sign of trouble. */
-async function* watchOnce(
-  connection: NatsConnection,
-  sequence: number,
-  signal: AbortSignal,
-): AsyncGenerator<LogEntry> {
+async function* watchOnce(connection: NatsConnection, sequence: number, signal: AbortSignal): AsyncGenerator<LogEntry> {
   const consumers = jetstream(connection).consumers;
   const consumer = await abortable(
     consumers.get(LOG_STREAM, { opt_start_seq: sequence + 1, inactive_threshold: CONSUMER_KEPT_MS }),

@@ -1,0 +1,97 @@
+import { Worker } from "node:worker_threads";
+import { extname } from "node:path";
+import type { PlanRun, PlanRunner } from "../engine/ports.ts";
+import type { Settings } from "../model/settings.ts";
+import type { PlanAnswer, PlanTask, PlanWorkerData } from "./plan-worker.ts";
+
+/** How the planning worker runs. */
+export interface PlanWorkerOptions {
+  readonly settings: Settings;
+  /** A run that takes longer is killed with its worker, in ms. */
+  readonly timeoutMs: number;
+  /** Where the worker's code is; default: beside this file, as source or as built. */
+  readonly workerUrl?: URL;
+}
+
+interface Waiting {
+  readonly resolve: (run: PlanRun) => void;
+  readonly reject: (reason: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** Plans in a worker thread, so that a long computation holds up neither writes nor heartbeats. */
+export function startPlanRunner(options: PlanWorkerOptions): PlanRunner {
+  const runner = new PlanWorkerRunner(options);
+  return {
+    plan: async (state, services) => await runner.run({ state, services }),
+    close: async () => await runner.close(),
+  };
+}
+
+class PlanWorkerRunner {
+  readonly #options: PlanWorkerOptions;
+  readonly #waiting = new Map<number, Waiting>();
+  #worker: Worker | undefined;
+  #runs = 0;
+
+  constructor(options: PlanWorkerOptions) {
+    this.#options = options;
+  }
+
+  async run(task: Omit<PlanTask, "run">): Promise<PlanRun> {
+    this.#runs += 1;
+    const run = this.#runs;
+    const worker = this.#worker ?? this.#start();
+    return await new Promise((resolve, reject) => {
+      const { timeoutMs } = this.#options;
+      const overdue = (): void => void this.#end(new Error(`planning took longer than ${timeoutMs} ms`));
+      const timer = setTimeout(overdue, timeoutMs);
+      this.#waiting.set(run, { resolve, reject, timer });
+      // A worker thread is no window: there is no origin to name.
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin
+      worker.postMessage({ run, ...task } satisfies PlanTask);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#end(new Error("the planner stops"));
+  }
+
+  #start(): Worker {
+    const worker = new Worker(this.#options.workerUrl ?? besideThisFile(), {
+      workerData: { settings: this.#options.settings } satisfies PlanWorkerData,
+      name: "plan",
+    });
+    worker.on("message", (answer: PlanAnswer) => this.#settle(answer));
+    worker.on("error", (error) => void this.#end(error instanceof Error ? error : new Error(String(error))));
+    worker.unref();
+    this.#worker = worker;
+    return worker;
+  }
+
+  #settle(answer: PlanAnswer): void {
+    const waiting = this.#waiting.get(answer.run);
+    if (waiting === undefined) return;
+    this.#waiting.delete(answer.run);
+    clearTimeout(waiting.timer);
+    if ("result" in answer) waiting.resolve(answer.result);
+    else waiting.reject(new Error(answer.failure));
+  }
+
+  /** Ends the worker with everything it was asked; the next run starts a new one. */
+  async #end(reason: Error): Promise<void> {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    for (const { reject, timer } of this.#waiting.values()) {
+      clearTimeout(timer);
+      reject(reason);
+    }
+    this.#waiting.clear();
+    await worker?.terminate();
+  }
+}
+
+/** The worker has this file's extension: `.ts` as source, `.js` as built. */
+function besideThisFile(): URL {
+  return new URL(`./plan-worker${extname(import.meta.url)}`, import.meta.url);
+}

@@ -1,0 +1,43 @@
+import { parentPort, workerData } from "node:worker_threads";
+import type { MessagePort } from "node:worker_threads";
+import { planRunOf } from "../engine/plan-run.ts";
+import type { PlanRun } from "../engine/ports.ts";
+import type { FleetState } from "../model/fleet.ts";
+import type { ServiceId } from "../model/ids.ts";
+import { assert } from "../model/result.ts";
+import type { Settings } from "../model/settings.ts";
+import { planServices } from "../planner/plan.ts";
+import { codec } from "../wire/codec.ts";
+
+/** What the planner's main thread sends in. */
+export interface PlanTask {
+  readonly run: number;
+  readonly state: FleetState;
+  readonly services: readonly ServiceId[];
+}
+
+/** What the worker sends back: the run, or why there is none. */
+export type PlanAnswer =
+  | { readonly run: number; readonly result: PlanRun }
+  | { readonly run: number; readonly failure: string };
+
+/** What the worker is started with. */
+export interface PlanWorkerData {
+  readonly settings: Settings;
+}
+
+function serve(port: MessagePort, { settings }: PlanWorkerData): void {
+  port.on("message", (task: PlanTask) => port.postMessage(answerTo(task, settings)));
+}
+
+function answerTo({ run, state, services }: PlanTask, settings: Settings): PlanAnswer {
+  try {
+    return { run, result: planRunOf(planServices(state, services, settings), codec) };
+  } catch (error) {
+    // A bug in planning must not end the worker for the services it does not concern.
+    return { run, failure: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}
+
+assert(parentPort !== null, "the plan worker runs as a worker thread");
+serve(parentPort, workerData as PlanWorkerData);
