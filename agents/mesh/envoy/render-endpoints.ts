@@ -99,7 +99,7 @@ function loadAssignment(name: string, priorities: readonly (readonly Group[])[])
   return create(ClusterLoadAssignmentSchema, {
     clusterName: name,
     // 100: a destination that lost half of its endpoints keeps half of its requests, no more.
-    policy: { overprovisioningFactor: { value: 100 } },
+    policy: { overprovisioningFactor: 100 },
     endpoints: priorities.flatMap((groups, priority) => groups.map((group) => locality(group, priority))),
   });
 }
@@ -110,7 +110,7 @@ function locality(group: Group, priority: number): MessageInitShape<typeof Local
   return {
     locality: { region: destination.cluster, zone: zoneOf(destination) },
     priority,
-    loadBalancingWeight: { value: weight },
+    loadBalancingWeight: weight,
     lbEndpoints: endpoints.map((endpoint) => lbEndpoint(endpoint, weigh ? endpoint.capacityRps : undefined)),
   };
 }
@@ -121,6 +121,6 @@ function lbEndpoint(
 ): MessageInitShape<typeof LbEndpointSchema> {
   return {
     hostIdentifier: { case: "endpoint", value: { address: socketAddress(address, port) } },
-    ...(weight === undefined ? {} : { loadBalancingWeight: { value: Math.round(weight) } }),
+    ...(weight === undefined ? {} : { loadBalancingWeight: Math.round(weight) }),
   };
 }

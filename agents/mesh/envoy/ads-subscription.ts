@@ -1,0 +1,149 @@
+import type { Kind } from "./render.ts";
+import type { Resource, Snapshot } from "./snapshot.ts";
+
+/** A response that waits for its acknowledgement. */
+interface Pending {
+  readonly nonce: string;
+  readonly resources: ReadonlyMap<string, Resource>;
+}
+
+/** A client's refusal of a response, with its own words. */
+export interface Nack {
+  readonly kind: Kind;
+  readonly message: string;
+  /** What the refused response held that the client had not accepted before. */
+  readonly resources: readonly Resource[];
+}
+
+/** What one client has asked for, been sent and accepted, for one kind of resource. */
+export interface Subscription {
+  readonly kind: Kind;
+  isAsked: boolean;
+  isWildcard: boolean;
+  names: ReadonlySet<string>;
+  /** Names that were answered, be it that there is no such thing. */
+  answered: Set<string>;
+  /** What the client holds or is about to. */
+  sent: Map<string, Resource>;
+  accepted: Map<string, Resource>;
+  pending: Pending | undefined;
+  nack: Nack | undefined;
+}
+
+/** Kinds whose responses are always complete, so that what is missing is deleted (xDS, "state of the world"). */
+const IS_COMPLETE: Readonly<Record<Kind, boolean>> = { cluster: true, listener: true, endpoints: false, route: false };
+
+/** A subscription before the client's first request. */
+export function noSubscription(kind: Kind): Subscription {
+  return {
+    kind,
+    isAsked: false,
+    isWildcard: false,
+    names: new Set(),
+    answered: new Set(),
+    sent: new Map(),
+    accepted: new Map(),
+    pending: undefined,
+    nack: undefined,
+  };
+}
+
+/** Takes over the names of a request. No names at all mean everything, if none were ever named. */
+export function subscribe(subscription: Subscription, names: readonly string[]): void {
+  const isComplete = IS_COMPLETE[subscription.kind];
+  const isFirst = !subscription.isAsked;
+  subscription.isAsked = true;
+  subscription.names = new Set(names.filter((name) => name !== "*"));
+  subscription.isWildcard =
+    isComplete && (names.includes("*") || (names.length === 0 && (isFirst || subscription.isWildcard)));
+  if (!subscription.isWildcard) forgetUnsubscribed(subscription);
+}
+
+/** Who subscribes anew must be answered anew. */
+function forgetUnsubscribed({ names, answered, sent, accepted }: Subscription): void {
+  for (const held of [sent, accepted]) {
+    for (const name of held.keys()) if (!names.has(name)) held.delete(name);
+  }
+  for (const name of answered) if (!names.has(name)) answered.delete(name);
+}
+
+/** What of a snapshot this client shall have. */
+export function wanted(subscription: Subscription, snapshot: Snapshot): ReadonlyMap<string, Resource> {
+  const all = snapshot[subscription.kind];
+  if (subscription.isWildcard) return new Map([...all].filter(([, { audience }]) => audience === "envoy"));
+  return new Map([...subscription.names].flatMap((name) => entry(name, all.get(name))));
+}
+
+function entry(name: string, resource: Resource | undefined): readonly (readonly [string, Resource])[] {
+  return resource === undefined ? [] : [[name, resource]];
+}
+
+/**
+ * The response that brings additions and changes, keeping what the client has besides; undefined when there is nothing to
+ * add. Things that do not exist are said to be missing once, so that the client need not wait for its own timeout.
+ */
+export function additions(subscription: Subscription, snapshot: Snapshot): ReadonlyMap<string, Resource> | undefined {
+  const { kind, sent } = subscription;
+  const want = wanted(subscription, snapshot);
+  const changed = [...want].filter(([name, { version }]) => sent.get(name)?.version !== version);
+  if (!IS_COMPLETE[kind]) return changed.length === 0 ? undefined : new Map(changed);
+  const isDue = changed.length > 0 || isUnanswered(subscription) || isRefusalObsolete(subscription, want);
+  return isDue ? new Map([...sent, ...want]) : undefined;
+}
+
+function isUnanswered({ names, answered }: Subscription): boolean {
+  return [...names].some((name) => !answered.has(name));
+}
+
+/** A client that refused something must hear that it is off the table. */
+function isRefusalObsolete({ nack, pending }: Subscription, want: ReadonlyMap<string, Resource>): boolean {
+  if (nack === undefined || pending !== undefined) return false;
+  return !nack.resources.some(({ name, version }) => want.get(name)?.version === version);
+}
+
+/** The refusal that still stands against what the client shall have. */
+export function standingNack(subscription: Subscription, snapshot: Snapshot): Nack | undefined {
+  return isRefusalObsolete(subscription, wanted(subscription, snapshot)) ? undefined : subscription.nack;
+}
+
+/** Forgets that the refused was sent, so that it is tried again, or withdrawn. */
+export function reconsider({ nack, sent }: Subscription): void {
+  for (const { name, version } of nack?.resources ?? []) if (sent.get(name)?.version === version) sent.delete(name);
+}
+
+/** The complete response without what is gone; undefined when nothing is. Never empty: that is no plan's meaning. */
+export function removals(subscription: Subscription, snapshot: Snapshot): ReadonlyMap<string, Resource> | undefined {
+  if (!IS_COMPLETE[subscription.kind]) return undefined;
+  const want = wanted(subscription, snapshot);
+  const isGone = [...subscription.sent.keys()].some((name) => !want.has(name));
+  if (!isGone || (want.size === 0 && subscription.isWildcard)) return undefined;
+  return want;
+}
+
+/** Notes that a response is on its way. */
+export function markSent(subscription: Subscription, resources: ReadonlyMap<string, Resource>, nonce: string): void {
+  subscription.pending = { nonce, resources };
+  subscription.sent = IS_COMPLETE[subscription.kind]
+    ? new Map(resources)
+    : new Map([...subscription.sent, ...resources]);
+  for (const name of subscription.names) subscription.answered.add(name);
+}
+
+/** Notes what became of the response that `nonce` names; false for one that is no longer the newest. */
+export function acknowledge(subscription: Subscription, nonce: string, refusal: string | undefined): boolean {
+  const { pending, kind } = subscription;
+  if (pending?.nonce !== nonce) return false;
+  subscription.pending = undefined;
+  if (refusal === undefined) {
+    subscription.nack = undefined;
+    const kept = IS_COMPLETE[kind] ? [] : subscription.accepted;
+    subscription.accepted = new Map([...kept, ...pending.resources]);
+  } else {
+    subscription.nack = { kind, message: refusal, resources: newIn(pending, subscription.accepted) };
+  }
+  return true;
+}
+
+function newIn({ resources }: Pending, accepted: ReadonlyMap<string, Resource>): readonly Resource[] {
+  return [...resources.values()].filter(({ name, version }) => accepted.get(name)?.version !== version);
+}

@@ -1,0 +1,58 @@
+import type { Metric, MetricFamily } from "../../../proto/gen/io/prometheus/client/metrics_pb.ts";
+import type { Statistic } from "./statistics.ts";
+import { readStatistic } from "./statistics.ts";
+
+/** One statistic as a proxy just sent it. */
+export interface Sample {
+  readonly name: string;
+  readonly statistic: Statistic;
+  /** How much a counter grew since the last time; the value of a gauge. */
+  readonly value: number;
+  /** Quantiles of a distribution by their rank, 0 to 1. */
+  readonly quantiles: ReadonlyMap<number, number>;
+}
+
+/** Turns one proxy's running totals into what was added since it last sent them. */
+export interface Counters {
+  read(families: readonly MetricFamily[]): readonly Sample[];
+}
+
+/**
+ * A proxy's counters. Its first message is the starting line: what it counted before is not of this agent's time. A counter
+ * that appears later starts at zero; one that falls belongs to a restarted proxy and has grown by all it has.
+ */
+export function createCounters(): Counters {
+  const totals = new Map<string, number>();
+  const known = new Map<string, Statistic | undefined>();
+  let isFirst = true;
+  const meaning = (name: string) => {
+    if (!known.has(name)) known.set(name, readStatistic(name));
+    return known.get(name);
+  };
+  const grown = (name: string, total: number) => {
+    const before = totals.get(name) ?? (isFirst ? total : 0);
+    totals.set(name, total);
+    return total < before ? total : total - before;
+  };
+  return {
+    read: (families) => {
+      const samples = families.flatMap(({ name, metric: [metric] }) => {
+        const statistic = meaning(name);
+        if (statistic === undefined || metric === undefined) return [];
+        return [{ name, statistic, value: valueOf(metric, name, grown), quantiles: quantilesOf(metric) }];
+      });
+      isFirst = false;
+      return samples;
+    },
+  };
+}
+
+function valueOf(metric: Metric, name: string, grown: (name: string, total: number) => number): number {
+  if (metric.counter !== undefined) return grown(name, metric.counter.value);
+  return metric.gauge?.value ?? 0;
+}
+
+function quantilesOf({ summary }: Metric): ReadonlyMap<number, number> {
+  const finite = (summary?.quantile ?? []).filter(({ value }) => Number.isFinite(value));
+  return new Map(finite.map(({ quantile, value }) => [quantile, value]));
+}

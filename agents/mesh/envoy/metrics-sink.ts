@@ -1,0 +1,38 @@
+import type { ServerReadableStream, ServiceDefinition, sendUnaryData } from "@grpc/grpc-js";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type {
+  StreamMetricsMessage,
+  StreamMetricsResponseSchema,
+} from "../../../proto/gen/envoy/service/metrics/v3/metrics_service_pb.ts";
+import { MetricsService } from "../../../proto/gen/envoy/service/metrics/v3/metrics_service_pb.ts";
+import { rpcService } from "../../../src/wire/rpc.ts";
+import type { Beside } from "./ads-server.ts";
+import type { Counters } from "./counters.ts";
+import { createCounters } from "./counters.ts";
+import type { View } from "./view.ts";
+
+type Answer = sendUnaryData<MessageInitShape<typeof StreamMetricsResponseSchema>>;
+
+/** Takes the statistics that Envoys send in a fixed rhythm and shows them to `view`. */
+export function metricsSink(view: View): Beside {
+  // Kept over reconnections, so that nothing is counted twice.
+  const counters = new Map<string, Counters>();
+  const streamMetrics = (call: ServerReadableStream<StreamMetricsMessage, unknown>, answer: Answer) => {
+    let node = "";
+    call.on("data", (message: StreamMetricsMessage) => {
+      node = message.identifier?.node?.id ?? node;
+      const known = counters.get(node) ?? createCounters();
+      counters.set(node, known);
+      view.see(node, known.read(message.envoyMetrics));
+    });
+    const gone = () => view.lose(node);
+    call.on("end", () => {
+      gone();
+      answer(null, {});
+    });
+    call.on("error", gone);
+    call.on("cancelled", gone);
+  };
+  const definition = rpcService(MetricsService) as unknown as ServiceDefinition;
+  return { definition, implementation: { streamMetrics } };
+}

@@ -1,0 +1,120 @@
+import { create } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { compareNames } from "../../../src/model/ids.ts";
+import type { Route, RouteSet, Rule } from "../../../src/model/plan.ts";
+import type { HeaderValueOptionSchema } from "../../../proto/gen/envoy/config/core/v3/base_pb.ts";
+import { HeaderValueOption_HeaderAppendAction as Append } from "../../../proto/gen/envoy/config/core/v3/base_pb.ts";
+import type { RouteConfiguration } from "../../../proto/gen/envoy/config/route/v3/route_pb.ts";
+import { RouteConfigurationSchema } from "../../../proto/gen/envoy/config/route/v3/route_pb.ts";
+import type {
+  HeaderMatcherSchema,
+  RouteActionSchema,
+  RouteSchema,
+  VirtualHostSchema,
+  WeightedCluster_ClusterWeightSchema,
+} from "../../../proto/gen/envoy/config/route/v3/route_components_pb.ts";
+import { milliseconds } from "./render-address.ts";
+import type { RenderedDestination } from "./render-destinations.ts";
+import { destinationsOf, ordinalOf } from "./render-destinations.ts";
+import {
+  SERVICE_HEADER,
+  UNSERVED_HEADER,
+  VERSION_HEADER,
+  hostsOf,
+  outboundEnvoyCluster,
+  outboundName,
+} from "./render-names.ts";
+import type { RetryCase } from "./render-retry.ts";
+import { retryCases } from "./render-retry.ts";
+
+export type RouteInit = MessageInitShape<typeof RouteSchema>;
+export type HeaderMatchInit = MessageInitShape<typeof HeaderMatcherSchema>;
+export type VirtualHostInit = MessageInitShape<typeof VirtualHostSchema>;
+
+/** The routes of one port: a virtual host for each of its services. One alone on its port answers to any host. */
+export function outboundRoutes(port: number, routeSets: readonly RouteSet[]): RouteConfiguration {
+  return create(RouteConfigurationSchema, {
+    name: outboundName(port),
+    ignorePortInHostMatching: true,
+    virtualHosts: routeSets.map((routeSet) => virtualHost(routeSet, routeSets.length)),
+    // For the retry policy's eyes alone.
+    responseHeadersToRemove: [UNSERVED_HEADER],
+  });
+}
+
+function virtualHost(routeSet: RouteSet, onThisPort: number): VirtualHostInit {
+  const destinations = destinationsOf(routeSet);
+  return {
+    name: routeSet.service,
+    domains: onThisPort === 1 ? ["*"] : [...hostsOf(routeSet.service)],
+    routes: routeSet.rules.flatMap((rule) => routesOf(rule, { routeSet, destinations })),
+  };
+}
+
+interface Within {
+  readonly routeSet: RouteSet;
+  readonly destinations: readonly RenderedDestination[];
+}
+
+function routesOf(rule: Rule, within: Within): readonly RouteInit[] {
+  const { request, protocol } = within.routeSet;
+  if (rule.routes.length === 0) return [nowhere(rule)];
+  return retryCases(request, protocol).map((retryCase) => ({
+    match: {
+      pathSpecifier: { case: "prefix", value: "/" },
+      headers: [...headerMatches(rule), ...retryCase.headers],
+    },
+    action: { case: "route", value: action(rule, retryCase, within) },
+  }));
+}
+
+function action(rule: Rule, { policy }: RetryCase, within: Within): MessageInitShape<typeof RouteActionSchema> {
+  return {
+    clusterSpecifier: {
+      case: "weightedClusters",
+      value: { clusters: rule.routes.map((route) => weighted(route, within)) },
+    },
+    timeout: milliseconds(within.routeSet.request.requestTimeoutMs),
+    retryPolicy: policy,
+  };
+}
+
+function weighted(
+  route: Route,
+  { routeSet, destinations }: Within,
+): MessageInitShape<typeof WeightedCluster_ClusterWeightSchema> {
+  const { service } = routeSet;
+  return {
+    name: outboundEnvoyCluster(service, route.destination, ordinalOf(destinations, route)),
+    weight: route.weight,
+    // What a gateway goes by. Set on every try, so that a fallback elsewhere is told as well.
+    requestHeadersToAdd: [header(SERVICE_HEADER, service), header(VERSION_HEADER, route.destination.version)],
+  };
+}
+
+/** A header that replaces whatever a caller may have sent under its name. */
+export function header(key: string, value: string): MessageInitShape<typeof HeaderValueOptionSchema> {
+  return { header: { key, value }, appendAction: Append.OVERWRITE_IF_EXISTS_OR_ADD };
+}
+
+function nowhere(rule: Rule): RouteInit {
+  return {
+    match: { pathSpecifier: { case: "prefix", value: "/" }, headers: [...headerMatches(rule)] },
+    action: { case: "directResponse", value: { status: 503 } },
+  };
+}
+
+/** A rule's conditions, in the order of their names. */
+export function headerMatches({ match }: Rule): readonly HeaderMatchInit[] {
+  return Object.keys(match.headers)
+    .toSorted(compareNames)
+    .map((name) => exactHeader(name, match.headers[name] ?? ""));
+}
+
+/** Matches a header with exactly this value. */
+export function exactHeader(name: string, value: string): HeaderMatchInit {
+  return {
+    name,
+    headerMatchSpecifier: { case: "stringMatch", value: { matchPattern: { case: "exact", value } } },
+  };
+}

@@ -1,0 +1,165 @@
+import type { DescMessage, Message } from "@bufbuild/protobuf";
+import type { GatewayAddress } from "../../../src/model/cluster.ts";
+import type { ClusterId, ServiceId } from "../../../src/model/ids.ts";
+import { compareNames } from "../../../src/model/ids.ts";
+import type { RouteSet } from "../../../src/model/plan.ts";
+import { ClusterSchema } from "../../../proto/gen/envoy/config/cluster/v3/cluster_pb.ts";
+import { ClusterLoadAssignmentSchema } from "../../../proto/gen/envoy/config/endpoint/v3/endpoint_pb.ts";
+import { ListenerSchema } from "../../../proto/gen/envoy/config/listener/v3/listener_pb.ts";
+import { RouteConfigurationSchema } from "../../../proto/gen/envoy/config/route/v3/route_pb.ts";
+import { avoiding } from "./render-avoid.ts";
+import { inboundCluster, outboundCluster, peerCluster, proxylessCluster } from "./render-clusters.ts";
+import { destinationsOf } from "./render-destinations.ts";
+import { assignment, localAssignment } from "./render-endpoints.ts";
+import { gatewayRoutes } from "./render-gateway.ts";
+import type { ServiceInput, Site } from "./render-input.ts";
+import { gatewayListener, outboundListener, proxylessListener } from "./render-listeners.ts";
+import {
+  GATEWAY,
+  hostOf,
+  inboundEnvoyCluster,
+  outboundEnvoyCluster,
+  outboundName,
+  peerEnvoyCluster,
+  proxylessEnvoyCluster,
+  proxylessRoutes,
+} from "./render-names.ts";
+import { proxylessGap, proxylessRouteConfiguration } from "./render-proxyless.ts";
+import { outboundRoutes } from "./render-routes.ts";
+
+/** The four kinds of resources, in the order in which additions must arrive. */
+export const KINDS = ["cluster", "endpoints", "listener", "route"] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** One resource for the proxies, immutable. */
+export interface Rendered {
+  readonly kind: Kind;
+  readonly name: string;
+  /** Envoys ask for all that is theirs; proxyless clients for what they dial, by name. */
+  readonly audience: "envoy" | "proxyless";
+  /** Whose plan this comes from: who is to blame if a proxy refuses it. Empty: it is the cluster's own. */
+  readonly services: readonly ServiceId[];
+  readonly schema: DescMessage;
+  readonly message: Message;
+}
+
+type Body = Pick<Rendered, "schema" | "message">;
+
+/** Everything the proxies of one cluster shall know. The same inputs give the same resources in the same order. */
+export function renderResources(site: Site, inputs: readonly ServiceInput[]): readonly Rendered[] {
+  const sorted = inputs.toSorted((a, b) => compareNames(a.routeSet.service, b.routeSet.service));
+  return [...sorted.flatMap((input) => renderService(site, input)), ...renderShared(site, sorted)];
+}
+
+/** The resources that are one service's own. */
+export function renderService(site: Site, given: ServiceInput): readonly Rendered[] {
+  const input = { ...given, routeSet: avoiding(given.routeSet, given.avoid) };
+  return [...outbound(site, input), ...inbound(site, input), ...proxyless(site, input)];
+}
+
+/** The resources that services share: listeners and routes by port, the gateway's, and what watches the peers. */
+export function renderShared(site: Site, inputs: readonly ServiceInput[]): readonly Rendered[] {
+  const routeSets = inputs
+    .map(({ routeSet, avoid }) => avoiding(routeSet, avoid))
+    .toSorted((a, b) => compareNames(a.service, b.service));
+  return [...ports(site, routeSets), ...gateway(site, routeSets), ...peers(routeSets)];
+}
+
+function outbound(site: Site, input: ServiceInput): readonly Rendered[] {
+  const { routeSet } = input;
+  return destinationsOf(routeSet).flatMap((wanted) => {
+    const name = outboundEnvoyCluster(routeSet.service, wanted.destination, wanted.ordinal);
+    const own = { name, audience: "envoy", services: [routeSet.service] } as const;
+    return [
+      { kind: "cluster", ...own, ...cluster(outboundCluster(name, routeSet)) },
+      { kind: "endpoints", ...own, ...endpoints(assignment(name, wanted, { site, input })) },
+    ] as const;
+  });
+}
+
+function inbound(site: Site, input: ServiceInput): readonly Rendered[] {
+  const { service, serves } = input.routeSet;
+  return serves.flatMap((version) => {
+    const name = inboundEnvoyCluster(service, version);
+    const own = { name, audience: "envoy", services: [service] } as const;
+    const destination = { cluster: site.cluster, version };
+    return [
+      { kind: "cluster", ...own, ...cluster(inboundCluster(input.routeSet, version)) },
+      { kind: "endpoints", ...own, ...endpoints(localAssignment(name, destination, { site, input })) },
+    ] as const;
+  });
+}
+
+function proxyless(site: Site, input: ServiceInput): readonly Rendered[] {
+  const { routeSet } = input;
+  const { service } = routeSet;
+  if (proxylessGap(routeSet) !== undefined) return [];
+  const own = { audience: "proxyless", services: [service] } as const;
+  const destinations = destinationsOf(routeSet).flatMap((wanted) => {
+    const name = proxylessEnvoyCluster(service, wanted.destination, wanted.ordinal);
+    return [
+      { kind: "cluster", name, ...own, ...cluster(proxylessCluster(name)) },
+      { kind: "endpoints", name, ...own, ...endpoints(assignment(name, wanted, { site, input })) },
+    ] as const;
+  });
+  return [
+    ...destinations,
+    { kind: "listener", name: hostOf(service), ...own, ...listener(proxylessListener(routeSet)) },
+    { kind: "route", name: proxylessRoutes(service), ...own, ...route(proxylessRouteConfiguration(routeSet)) },
+  ];
+}
+
+function ports(site: Site, routeSets: readonly RouteSet[]): readonly Rendered[] {
+  const used = [...new Set(routeSets.map(({ port }) => port))].toSorted((a, b) => a - b);
+  return used.flatMap((port) => {
+    const onPort = routeSets.filter((routeSet) => routeSet.port === port);
+    const services = onPort.map(({ service }) => service);
+    const own = { name: outboundName(port), audience: "envoy", services } as const;
+    return [
+      { kind: "listener", ...own, ...listener(outboundListener(site, port)) },
+      { kind: "route", ...own, ...route(outboundRoutes(port, onPort)) },
+    ] as const;
+  });
+}
+
+function gateway(site: Site, routeSets: readonly RouteSet[]): readonly Rendered[] {
+  const services = routeSets.filter(({ serves }) => serves.length > 0).map(({ service }) => service);
+  const own = { name: GATEWAY, audience: "envoy" } as const;
+  return [
+    { kind: "listener", ...own, services: [], ...listener(gatewayListener(site)) },
+    { kind: "route", ...own, services, ...route(gatewayRoutes(routeSets)) },
+  ];
+}
+
+/** Every gateway that a plan leads to. */
+function peers(routeSets: readonly RouteSet[]): readonly Rendered[] {
+  const found = new Map<ClusterId, GatewayAddress>();
+  for (const { destination, gateway: address } of routeSets.flatMap(({ reaches }) => reaches)) {
+    if (address !== undefined) found.set(destination.cluster, address);
+  }
+  return [...found]
+    .toSorted(([a], [b]) => compareNames(a, b))
+    .map(([id, address]) => ({
+      kind: "cluster",
+      name: peerEnvoyCluster(id),
+      audience: "envoy",
+      services: [],
+      ...cluster(peerCluster(id, address)),
+    }));
+}
+
+function cluster(message: Message): Body {
+  return { schema: ClusterSchema, message };
+}
+
+function endpoints(message: Message): Body {
+  return { schema: ClusterLoadAssignmentSchema, message };
+}
+
+function listener(message: Message): Body {
+  return { schema: ListenerSchema, message };
+}
+
+function route(message: Message): Body {
+  return { schema: RouteConfigurationSchema, message };
+}

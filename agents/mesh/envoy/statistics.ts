@@ -1,0 +1,56 @@
+import { destinationOf } from "../../../src/model/destination.ts";
+import type { Destination } from "../../../src/model/destination.ts";
+import type { EnvoyClusterName } from "./render-names.ts";
+import { readEnvoyCluster } from "./render-names.ts";
+
+/** Statistics of an envoyCluster that the agent reads; all others stay in Envoy. */
+const OF_CLUSTER = [
+  "membership_healthy",
+  "upstream_cx_connect_fail",
+  "upstream_rq_per_try_timeout",
+  "upstream_rq_timeout",
+  "upstream_rq_completed",
+] as const;
+
+/** By the zone that served: its name is the destination, so that a failover shows. */
+const OF_ZONE = ["upstream_rq_completed", "upstream_rq_5xx", "upstream_rq_time"] as const;
+
+export type ClusterStatistic = (typeof OF_CLUSTER)[number];
+export type ZoneStatistic = (typeof OF_ZONE)[number];
+
+/** What one statistic is about. */
+export type Statistic =
+  | { readonly kind: "cluster"; readonly envoyCluster: EnvoyClusterName; readonly what: ClusterStatistic }
+  | {
+      readonly kind: "zone";
+      readonly envoyCluster: EnvoyClusterName;
+      readonly destination: Destination;
+      readonly what: ZoneStatistic;
+    };
+
+/** Matches the names that Envoy shall keep at all (RE2). Others cost it memory and everyone a transmission each time. */
+export const STATISTICS_WANTED = [
+  `cluster\\.(out|in|peer)/[^.]*\\.(${OF_CLUSTER.join("|")})`,
+  `cluster\\.(out|in)/[^.]*\\.zone\\.[^.]*\\.[^.]*\\.(${OF_ZONE.join("|")})`,
+].join("|");
+
+/** Reads a statistic's name; undefined for one that the agent does not go by. */
+export function readStatistic(name: string): Statistic | undefined {
+  const [root, cluster, ...rest] = name.split(".");
+  const envoyCluster = root === "cluster" && cluster !== undefined ? readEnvoyCluster(cluster) : undefined;
+  if (envoyCluster === undefined) return undefined;
+  if (rest.length === 1) return ofCluster(envoyCluster, rest[0] ?? "");
+  return rest[0] === "zone" && rest.length === 4 ? ofZone(envoyCluster, rest[2] ?? "", rest[3] ?? "") : undefined;
+}
+
+function ofCluster(envoyCluster: EnvoyClusterName, name: string): Statistic | undefined {
+  const what = OF_CLUSTER.find((other) => other === name);
+  return what === undefined ? undefined : { kind: "cluster", envoyCluster, what };
+}
+
+function ofZone(envoyCluster: EnvoyClusterName, zone: string, name: string): Statistic | undefined {
+  const what = OF_ZONE.find((other) => other === name);
+  const destination = destinationOf(zone);
+  if (what === undefined || destination === undefined) return undefined;
+  return { kind: "zone", envoyCluster, destination, what };
+}

@@ -1,0 +1,86 @@
+import { compareNames } from "../../../src/model/ids.ts";
+import type { ServiceId } from "../../../src/model/ids.ts";
+import type { Destination, DestinationKey } from "../../../src/model/destination.ts";
+import { keyOf } from "../../../src/model/destination.ts";
+import type { TrafficRow } from "../../../src/model/report.ts";
+import type { MeshWindow } from "../../core/ports.ts";
+
+/** Requests seen since the last count. */
+export interface Seen {
+  readonly service: ServiceId;
+  readonly destination: Destination;
+  readonly requests: number;
+  readonly failures: number;
+  readonly latencyP50Ms?: number;
+  readonly latencyP99Ms?: number;
+}
+
+/** Sums what the proxies report until somebody takes it. */
+export interface Tally {
+  add(seen: Seen): void;
+  /** Says that everything up to now has been added. */
+  counted(): void;
+  take(): MeshWindow;
+}
+
+/**
+ * A new, empty tally. Its windows end with the proxies' reports, not with the call that takes them: a window that cuts a report
+ * interval in two would show no requests in one half and twice as many in the other. A window without any report is 0 ms long.
+ */
+export function createTally(clock: () => number): Tally {
+  let rows = new Map<string, TrafficRow>();
+  let startedAt = clock();
+  let countedAt = startedAt;
+  return {
+    add: (seen) => {
+      const key = `${seen.service} ${keyOf(seen.destination)}`;
+      rows.set(key, sum(rows.get(key), seen));
+    },
+    counted: () => {
+      countedAt = clock();
+    },
+    take: () => {
+      const window = { windowMs: Math.round(countedAt - startedAt), traffic: sorted(rows) };
+      rows = new Map();
+      startedAt = countedAt;
+      return window;
+    },
+  };
+}
+
+function sum(before: TrafficRow | undefined, { service, destination, ...seen }: Seen): TrafficRow {
+  const p50 = weighted(before, seen);
+  const p99 = highest(before?.latencyP99Ms, seen.latencyP99Ms);
+  return {
+    service,
+    destination: keyOf(destination),
+    requests: (before?.requests ?? 0) + seen.requests,
+    failures: (before?.failures ?? 0) + seen.failures,
+    ...(p50 === undefined ? {} : { latencyP50Ms: p50 }),
+    ...(p99 === undefined ? {} : { latencyP99Ms: p99 }),
+  };
+}
+
+/** The mean of medians by their requests: an estimate, since the values behind them are gone. */
+function weighted(before: TrafficRow | undefined, seen: Omit<Seen, "service" | "destination">): number | undefined {
+  if (seen.latencyP50Ms === undefined) return before?.latencyP50Ms;
+  if (before?.latencyP50Ms === undefined || before.requests + seen.requests === 0) return seen.latencyP50Ms;
+  const total = before.latencyP50Ms * before.requests + seen.latencyP50Ms * seen.requests;
+  return total / (before.requests + seen.requests);
+}
+
+/** The higher of two 99th percentiles: on the safe side. */
+function highest(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return Math.max(a, b);
+}
+
+function sorted(rows: ReadonlyMap<string, TrafficRow>): readonly TrafficRow[] {
+  return [...rows.values()]
+    .filter(({ requests }) => requests > 0)
+    .toSorted((a, b) => compareNames(a.service, b.service) || byKey(a.destination, b.destination));
+}
+
+function byKey(a: DestinationKey, b: DestinationKey): number {
+  return compareNames(a, b);
+}
