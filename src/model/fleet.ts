@@ -9,6 +9,8 @@ import type { Shift } from "./shift.ts";
 /** The step of a service that is being released, wave by wave. */
 export interface Rollout {
   readonly plan: ServicePlan;
+  /** Clusters to which this step brings something new, sorted: the others have their route set already. */
+  readonly changes: readonly ClusterId[];
   readonly committedAtMs: number;
   /** Index of the wave released last. */
   readonly waveIndex: number;

@@ -125,7 +125,8 @@ function checkSurvivors(state: FleetState, cluster: ClusterId, settings: Setting
   return PASSED;
 }
 
-function survivorsOf(state: FleetState, service: ServiceState, leaving: ClusterId): readonly Destination[] {
+/** Destinations elsewhere that serve what everybody gets who is not told otherwise. */
+export function survivorsOf(state: FleetState, service: ServiceState, leaving: ClusterId): readonly Destination[] {
   return service.spec.deployments.filter(
     (deployment) =>
       deployment.cluster !== leaving &&

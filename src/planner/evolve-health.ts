@@ -1,24 +1,21 @@
 import { WEIGHT_TOTAL } from "../model/destination.ts";
-import type { FleetEvent } from "../model/event.ts";
 import type { ClusterId } from "../model/ids.ts";
 import type { Draft } from "./draft.ts";
+import type { EventOf, Folds } from "./folds.ts";
 import { runsIn } from "./evolve-membership.ts";
 
 /** Folds verdicts, recoveries and the steps of a returning cluster's share. */
-export function evolveHealth(draft: Draft, event: FleetEvent): void {
-  switch (event.kind) {
-    case "verdict-changed":
-      return foldVerdict(draft, event);
-    case "recovery-changed":
-      return foldRecovery(draft, event);
-    case "ramp-changed":
-      return foldRamp(draft, event);
-  }
-}
+export const HEALTH_FOLDS: Folds<
+  "verdict-changed" | "recovery-changed" | "ramp-changed" | "fleet-frozen" | "fleet-thawed"
+> = {
+  "verdict-changed": foldVerdict,
+  "recovery-changed": foldRecovery,
+  "ramp-changed": foldRamp,
+  "fleet-frozen": (draft, { reason }) => draft.assign({ freeze: { sinceMs: draft.atMs, reason } }),
+  "fleet-thawed": (draft) => draft.thaw(),
+};
 
-type Of<K extends FleetEvent["kind"]> = Extract<FleetEvent, { kind: K }>;
-
-function foldVerdict(draft: Draft, { cluster, verdict }: Of<"verdict-changed">): void {
+function foldVerdict(draft: Draft, { cluster, verdict }: EventOf<"verdict-changed">): void {
   const before = draft.state.clusters.get(cluster);
   if (before === undefined) return;
   const { wellSinceMs: _wellSinceMs, ...rest } = before;
@@ -33,14 +30,14 @@ function foldVerdict(draft: Draft, { cluster, verdict }: Of<"verdict-changed">):
   if (verdict === "healthy" || before.verdict === "dead") raise(draft, cluster, "ramp");
 }
 
-function foldRecovery(draft: Draft, { cluster, wellSinceMs }: Of<"recovery-changed">): void {
+function foldRecovery(draft: Draft, { cluster, wellSinceMs }: EventOf<"recovery-changed">): void {
   draft.changeCluster(cluster, ({ wellSinceMs: _before, ...rest }) => ({
     ...rest,
     ...(wellSinceMs === undefined ? {} : { wellSinceMs }),
   }));
 }
 
-function foldRamp(draft: Draft, { cluster, ceilingWeight }: Of<"ramp-changed">): void {
+function foldRamp(draft: Draft, { cluster, ceilingWeight }: EventOf<"ramp-changed">): void {
   draft.changeCluster(cluster, ({ ramp, ...rest }) => {
     if (ceilingWeight === undefined || ceilingWeight >= WEIGHT_TOTAL) return rest;
     return { ...rest, ramp: { startedAtMs: ramp?.startedAtMs ?? draft.atMs, ceilingWeight, changedAtMs: draft.atMs } };

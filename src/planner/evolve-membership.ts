@@ -1,40 +1,44 @@
 import type { ClusterSpec, ClusterState } from "../model/cluster.ts";
-import type { FleetEvent } from "../model/event.ts";
 import type { ServiceState } from "../model/fleet.ts";
 import type { ClusterId } from "../model/ids.ts";
 import { sameGateway } from "./cluster-spec.ts";
 import type { Draft } from "./draft.ts";
+import type { EventOf, Folds } from "./folds.ts";
+
+type MembershipKind =
+  | "cluster-registered"
+  | "token-redeemed"
+  | "cluster-accepted"
+  | "cluster-greeted"
+  | "certificate-renewed"
+  | "cluster-quarantined"
+  | "cluster-revoked"
+  | "cluster-unregistered"
+  | CordonKind;
+
+type CordonKind = "cluster-cordoned" | "cluster-uncordoned" | "drain-started" | "drain-finished";
 
 /** Folds how clusters come, go, and are cordoned or drained. */
-export function evolveMembership(draft: Draft, event: FleetEvent): void {
-  switch (event.kind) {
-    case "cluster-registered":
-      return register(draft, event);
-    case "token-redeemed":
-      return draft.changeCluster(event.cluster, (before) => redeemed(before, event, draft.atMs));
-    case "cluster-accepted":
-      return draft.changeCluster(event.cluster, (before) => ({ ...before, membership: "accepted" }));
-    case "cluster-greeted":
-      return greet(draft, event);
-    case "certificate-renewed":
-      return draft.changeCluster(event.cluster, (before) => issued(before, event.serial));
-    case "cluster-quarantined":
-      return draft.changeCluster(event.cluster, (before) => ({ ...before, isQuarantined: true }));
-    case "cluster-revoked":
-      return revoke(draft, event.cluster);
-    case "cluster-unregistered":
-      return unregister(draft, event.cluster);
-    case "cluster-cordoned":
-    case "cluster-uncordoned":
-    case "drain-started":
-    case "drain-finished":
-      return foldCordon(draft, event);
-  }
-}
+export const MEMBERSHIP_FOLDS: Folds<MembershipKind> = {
+  "cluster-registered": register,
+  "token-redeemed": (draft, event) =>
+    draft.changeCluster(event.cluster, (before) => redeemed(before, event, draft.atMs)),
+  "cluster-accepted": (draft, { cluster }) =>
+    draft.changeCluster(cluster, (before) => ({ ...before, membership: "accepted" })),
+  "cluster-greeted": greet,
+  "certificate-renewed": (draft, { cluster, serial }) =>
+    draft.changeCluster(cluster, (before) => issued(before, serial)),
+  "cluster-quarantined": (draft, { cluster }) =>
+    draft.changeCluster(cluster, (before) => ({ ...before, isQuarantined: true })),
+  "cluster-revoked": (draft, { cluster }) => revoke(draft, cluster),
+  "cluster-unregistered": (draft, { cluster }) => unregister(draft, cluster),
+  "cluster-cordoned": foldCordon,
+  "cluster-uncordoned": foldCordon,
+  "drain-started": foldCordon,
+  "drain-finished": foldCordon,
+};
 
-type Of<K extends FleetEvent["kind"]> = Extract<FleetEvent, { kind: K }>;
-
-function register(draft: Draft, { spec, secretHash, expiresAtMs }: Of<"cluster-registered">): void {
+function register(draft: Draft, { spec, secretHash, expiresAtMs }: EventOf<"cluster-registered">): void {
   const before = draft.state.clusters.get(spec.cluster);
   const fresh = registered(spec, draft.atMs);
   draft.write("clusters").set(spec.cluster, {
@@ -59,7 +63,7 @@ function registered(spec: ClusterSpec, atMs: number): ClusterState {
   };
 }
 
-function redeemed(before: ClusterState, { uid, serial }: Of<"token-redeemed">, atMs: number): ClusterState {
+function redeemed(before: ClusterState, { uid, serial }: EventOf<"token-redeemed">, atMs: number): ClusterState {
   const token = before.token === undefined ? {} : { token: { ...before.token, redeemedAtMs: atMs } };
   return { ...issued(before, serial), ...token, membership: "pending", uid };
 }
@@ -72,7 +76,7 @@ function issued(before: ClusterState, serial: string): ClusterState {
   return { ...before, certificateSerial: serial, issuedSerials };
 }
 
-function greet(draft: Draft, { cluster, gateway, features }: Of<"cluster-greeted">): void {
+function greet(draft: Draft, { cluster, gateway, features }: EventOf<"cluster-greeted">): void {
   const before = draft.state.clusters.get(cluster);
   if (before === undefined) return;
   const told = before.spec.gateway ?? gateway;
@@ -116,10 +120,7 @@ function unregister(draft: Draft, cluster: ClusterId): void {
   }
 }
 
-function foldCordon(
-  draft: Draft,
-  event: Of<"cluster-cordoned"> | Of<"cluster-uncordoned"> | Of<"drain-started"> | Of<"drain-finished">,
-): void {
+function foldCordon(draft: Draft, event: EventOf<CordonKind>): void {
   draft.changeCluster(event.cluster, (before) => {
     const { drain, ...rest } = before;
     if (event.kind === "cluster-cordoned") return { ...before, isCordoned: true };

@@ -1,43 +1,47 @@
-import type { FleetEvent } from "../model/event.ts";
 import type { Rollout, ServiceState } from "../model/fleet.ts";
+import { compareNames } from "../model/ids.ts";
 import type { ClusterId, RouteSetHash, ServiceId } from "../model/ids.ts";
-import type { RouteSet } from "../model/plan.ts";
+import type { RouteSet, ServicePlan } from "../model/plan.ts";
 import type { Draft } from "./draft.ts";
+import type { EventOf, Folds } from "./folds.ts";
+
+type PlanKind =
+  | "route-sets-stored"
+  | "route-sets-dropped"
+  | "plan-committed"
+  | "route-set-released"
+  | "route-set-removed"
+  | "rollout-waits"
+  | "rollout-settled";
 
 /** Folds route sets, the steps committed, and what of them was released to whom. */
-export function evolvePlans(draft: Draft, event: FleetEvent): void {
-  switch (event.kind) {
-    case "route-sets-stored":
-      return store(draft, event.routeSets);
-    case "route-sets-dropped":
-      for (const hash of event.hashes) draft.write("routeSets").delete(hash);
-      return;
-    case "plan-committed":
-      return commit(draft, event);
-    case "route-set-released":
-      return release(draft, event);
-    case "route-set-removed":
-      return remove(draft, event);
-    case "rollout-waits":
-      return changeRollout(draft, event.service, { waitsFor: event.waitsFor });
-    case "rollout-settled":
-      return changeRollout(draft, event.service, { isSettled: true, waitsFor: "" });
-  }
-}
-
-type Of<K extends FleetEvent["kind"]> = Extract<FleetEvent, { kind: K }>;
+export const PLAN_FOLDS: Folds<PlanKind> = {
+  "route-sets-stored": (draft, { routeSets }) => store(draft, routeSets),
+  "route-sets-dropped": drop,
+  "plan-committed": commit,
+  "route-set-released": release,
+  "route-set-removed": remove,
+  "rollout-waits": (draft, { service, waitsFor }) => changeRollout(draft, service, { waitsFor }),
+  "rollout-settled": (draft, { service }) => changeRollout(draft, service, { isSettled: true, waitsFor: "" }),
+};
 
 function store(draft: Draft, routeSets: Readonly<Record<RouteSetHash, RouteSet>>): void {
   const all = draft.write("routeSets");
   for (const [hash, routeSet] of Object.entries(routeSets)) all.set(hash as RouteSetHash, routeSet);
 }
 
-function commit(draft: Draft, { plan, basedOn }: Of<"plan-committed">): void {
+function drop(draft: Draft, { hashes }: EventOf<"route-sets-dropped">): void {
+  const all = draft.write("routeSets");
+  for (const hash of hashes) all.delete(hash);
+}
+
+function commit(draft: Draft, { plan, basedOn }: EventOf<"plan-committed">): void {
   draft.changeService(plan.service, ({ inputsCause, ...before }) => ({
     ...before,
     plannedSequence: Math.max(before.plannedSequence, basedOn),
     rollout: {
       plan,
+      changes: changesOf(plan, before.released),
       committedAtMs: draft.atMs,
       waveIndex: 0,
       waveReleasedAtMs: draft.atMs,
@@ -49,13 +53,19 @@ function commit(draft: Draft, { plan, basedOn }: Of<"plan-committed">): void {
   }));
 }
 
-function release(draft: Draft, { service, cluster, hash, waveIndex }: Of<"route-set-released">): void {
+/** Clusters that a plan tells something else than they were told last, sorted. */
+export function changesOf({ routeSets }: ServicePlan, released: ServiceState["released"]): readonly ClusterId[] {
+  const clusters = Object.keys(routeSets) as ClusterId[];
+  return clusters.filter((cluster) => routeSets[cluster] !== released[cluster]).toSorted(compareNames);
+}
+
+function release(draft: Draft, { service, cluster, hash, waveIndex }: EventOf<"route-set-released">): void {
   draft.changeService(service, (before) => ({ ...before, released: { ...before.released, [cluster]: hash } }));
   changeRollout(draft, service, { waveIndex, waveReleasedAtMs: draft.atMs, waitsFor: "" });
   draft.write("revisions").set(cluster, draft.sequence);
 }
 
-function remove(draft: Draft, { service, cluster }: Of<"route-set-removed">): void {
+function remove(draft: Draft, { service, cluster }: EventOf<"route-set-removed">): void {
   draft.changeService(service, (before) => ({ ...before, released: withoutCluster(before, cluster) }));
   draft.write("revisions").set(cluster, draft.sequence);
 }

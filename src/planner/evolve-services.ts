@@ -1,23 +1,17 @@
 import type { Measured } from "../model/command.ts";
-import type { FleetEvent } from "../model/event.ts";
 import type { InputsCause, ServiceState } from "../model/fleet.ts";
 import type { ClusterId, ServiceId } from "../model/ids.ts";
 import type { DestinationKey } from "../model/destination.ts";
 import type { ServiceSpec } from "../model/service.ts";
 import type { Draft } from "./draft.ts";
+import type { Folds } from "./folds.ts";
 
 /** Folds what is declared and measured of services. */
-export function evolveServices(draft: Draft, event: FleetEvent): void {
-  switch (event.kind) {
-    case "service-applied":
-      return apply(draft, event.spec);
-    case "service-deleted":
-      draft.write("services").delete(event.service);
-      return;
-    case "measured":
-      return measure(draft, event.measured);
-  }
-}
+export const SERVICE_FOLDS: Folds<"service-applied" | "service-deleted" | "measured"> = {
+  "service-applied": (draft, { spec }) => apply(draft, spec),
+  "service-deleted": (draft, { service }) => void draft.write("services").delete(service),
+  measured: (draft, event) => measure(draft, event.measured),
+};
 
 function apply(draft: Draft, spec: ServiceSpec): void {
   const before = draft.state.services.get(spec.service);

@@ -1,24 +1,20 @@
 import type { Split } from "../model/destination.ts";
-import type { FleetEvent } from "../model/event.ts";
 import type { ServiceState } from "../model/fleet.ts";
 import { compareNames } from "../model/ids.ts";
 import type { ClusterId, ShiftId } from "../model/ids.ts";
 import { hasEnded } from "../model/shift.ts";
 import type { Shift } from "../model/shift.ts";
 import type { Draft } from "./draft.ts";
+import type { EventOf, Folds } from "./folds.ts";
 
 /** How many ended shifts are remembered; the log remembers the others. */
 export const ENDED_SHIFTS_MAX = 1_000;
 
 /** Folds shifts and the pins that they set. */
-export function evolveShifts(draft: Draft, event: FleetEvent): void {
-  switch (event.kind) {
-    case "shift-requested":
-      return request(draft, event.shift);
-    case "shift-moved":
-      return move(draft, event);
-  }
-}
+export const SHIFT_FOLDS: Folds<"shift-requested" | "shift-moved"> = {
+  "shift-requested": (draft, { shift }) => request(draft, shift),
+  "shift-moved": move,
+};
 
 function request(draft: Draft, shift: Shift): void {
   draft.write("shifts").set(shift.shift, shift);
@@ -27,7 +23,7 @@ function request(draft: Draft, shift: Shift): void {
   draft.raiseInputs(shift.service, "operator");
 }
 
-function move(draft: Draft, event: Extract<FleetEvent, { kind: "shift-moved" }>): void {
+function move(draft: Draft, event: EventOf<"shift-moved">): void {
   const before = draft.state.shifts.get(event.shift);
   if (before === undefined || hasEnded(before)) return;
   const after: Shift = { ...before, phase: event.phase, detail: event.detail, stepsTaken: event.stepsTaken };

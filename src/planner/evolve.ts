@@ -1,12 +1,14 @@
 import type { FleetEvent, LogRecord } from "../model/event.ts";
 import { ANSWERED_REQUESTS_MAX } from "../model/fleet.ts";
 import type { FleetState } from "../model/fleet.ts";
+import { assert } from "../model/result.ts";
 import { Draft } from "./draft.ts";
-import { evolveHealth } from "./evolve-health.ts";
-import { evolveMembership } from "./evolve-membership.ts";
-import { evolvePlans } from "./evolve-plans.ts";
-import { evolveServices } from "./evolve-services.ts";
-import { evolveShifts } from "./evolve-shifts.ts";
+import { HEALTH_FOLDS } from "./evolve-health.ts";
+import { MEMBERSHIP_FOLDS } from "./evolve-membership.ts";
+import { PLAN_FOLDS } from "./evolve-plans.ts";
+import { SERVICE_FOLDS } from "./evolve-services.ts";
+import { SHIFT_FOLDS } from "./evolve-shifts.ts";
+import type { EventOf, Folds } from "./folds.ts";
 
 /**
  * The state after one record. Followers and restarts use this and nothing else, so it decides nothing and never refuses:
@@ -18,31 +20,26 @@ export function evolve(state: FleetState, record: LogRecord): FleetState {
   return draft.state;
 }
 
+/** Every kind has its fold: the type system asks for each that the model adds. */
+const FOLDS: Folds<FleetEvent["kind"]> = {
+  "term-started": (draft, { epoch, holder, incarnation }) => draft.assign({ epoch, holder, incarnation }),
+  "incarnation-raised": (draft, { incarnation }) => draft.assign({ incarnation }),
+  "request-answered": answer,
+  ...MEMBERSHIP_FOLDS,
+  ...HEALTH_FOLDS,
+  ...SERVICE_FOLDS,
+  ...SHIFT_FOLDS,
+  ...PLAN_FOLDS,
+};
+
 function fold(draft: Draft, event: FleetEvent): void {
-  foldFleet(draft, event);
-  evolveMembership(draft, event);
-  evolveHealth(draft, event);
-  evolveServices(draft, event);
-  evolveShifts(draft, event);
-  evolvePlans(draft, event);
+  // The table pairs each kind with a fold of that very kind, which the compiler cannot follow through a lookup.
+  const apply = FOLDS[event.kind] as ((draft: Draft, event: FleetEvent) => void) | undefined;
+  assert(apply !== undefined, `an event of the kind ${event.kind} can be folded`);
+  apply(draft, event);
 }
 
-function foldFleet(draft: Draft, event: FleetEvent): void {
-  switch (event.kind) {
-    case "term-started":
-      return draft.assign({ epoch: event.epoch, holder: event.holder, incarnation: event.incarnation });
-    case "incarnation-raised":
-      return draft.assign({ incarnation: event.incarnation });
-    case "request-answered":
-      return answer(draft, event);
-    case "fleet-frozen":
-      return draft.assign({ freeze: { sinceMs: draft.atMs, reason: event.reason } });
-    case "fleet-thawed":
-      return draft.thaw();
-  }
-}
-
-function answer(draft: Draft, { requestId, digest, subject }: Extract<FleetEvent, { kind: "request-answered" }>): void {
+function answer(draft: Draft, { requestId, digest, subject }: EventOf<"request-answered">): void {
   const answered = [...draft.state.answered, { requestId, digest, subject, sequence: draft.sequence }];
   draft.assign({ answered: answered.slice(-ANSWERED_REQUESTS_MAX) });
 }
