@@ -40,12 +40,15 @@ export interface Member {
 /** Every process of one run. None outlives it, not even when the run itself is killed. */
 export class Crew {
   readonly #folder: string;
+  readonly #prefix: string;
   readonly #running = new Set<ChildProcess>();
   readonly #guard = deathGuard();
   #isClosing = false;
 
-  constructor(folder: string) {
+  /** @param prefix - put before the names of log files, so that several crews can share a folder. */
+  constructor(folder: string, prefix = "") {
     this.#folder = folder;
+    this.#prefix = prefix;
   }
 
   /** Starts a program; its output goes to a file. */
@@ -87,7 +90,11 @@ export class Crew {
 
   #open(name: string): number {
     if (this.#isClosing) throw new Error(`the bench is ending; ${name} is not started any more`);
-    return openSync(join(this.#folder, `${name}.log`), "a");
+    return openSync(this.#logOf(name), "a");
+  }
+
+  #logOf(name: string): string {
+    return join(this.#folder, `${this.#prefix}${name}.log`);
   }
 
   #track(child: ChildProcess, name: string): Member {
@@ -96,7 +103,7 @@ export class Crew {
     child.once("exit", () => this.#running.delete(child));
     return {
       pid: child.pid ?? -1,
-      tail: () => tailOf(join(this.#folder, `${name}.log`)),
+      tail: () => tailOf(this.#logOf(name)),
       kill: async (signal) => end(child, signal),
       signal: (signal) => void child.kill(signal),
     };

@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Bench, Stage } from "./bench.ts";
 import { Crew } from "./crew.ts";
+import { failoverBench } from "./failover/bench.ts";
 import { logBench } from "./log/bench.ts";
 import { jsonLine } from "./row.ts";
 import { tableOf } from "./table.ts";
 
-const BENCHES: readonly Bench[] = [logBench];
+const BENCHES: readonly Bench[] = [failoverBench, logBench];
 
 /** A bench that has not ended by now hangs. */
 const DEADLINE_MS = 180_000;
