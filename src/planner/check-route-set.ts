@@ -1,0 +1,136 @@
+import type { Destination, Split } from "../model/destination.ts";
+import { keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
+import type { ClusterId } from "../model/ids.ts";
+import type { Route, RouteSet, Rule } from "../model/plan.ts";
+import { objection } from "./checked.ts";
+import type { Checked, Objection } from "./checked.ts";
+import { judgeAll } from "./check-standing.ts";
+import type { Judged } from "./check-standing.ts";
+
+/** A route set in its place in the plan. */
+export interface Placed {
+  readonly cluster: ClusterId;
+  readonly routeSet: RouteSet;
+  readonly field: string;
+}
+
+/**
+ * Checks one route set: that it is the service's and the cluster's, that its weights and fallbacks are whole, and that
+ * they name only destinations that serve. One that nobody can serve may only stay as it was.
+ */
+export function checkRouteSet(placed: Placed, checked: Checked): Objection {
+  const judged = judgeAll(checked.state, checked.service, placed.cluster);
+  const isUnchanged = checked.service.released[placed.cluster] === checked.plan.routeSets[placed.cluster];
+  const nobodyServes = judged.every(({ bar }) => bar !== undefined);
+  if (isUnchanged && (nobodyServes || checked.state.freeze !== undefined)) return undefined;
+  return checkIdentity(placed, checked) ?? checkRules(placed, judged) ?? checkReaches(placed, checked);
+}
+
+function checkIdentity({ cluster, routeSet, field }: Placed, { service }: Checked): Objection {
+  const { spec } = service;
+  const served = spec.deployments.filter((found) => found.cluster === cluster).map(({ version }) => version);
+  const wrong = [
+    routeSet.service === spec.service ? "" : `is of ${routeSet.service}`,
+    routeSet.cluster === cluster ? "" : `is for ${routeSet.cluster}`,
+    routeSet.protocol === spec.protocol && routeSet.port === spec.port ? "" : "has another protocol or port",
+    new Set(routeSet.serves).size === routeSet.serves.length ? "" : "serves a version twice",
+    new Set([...routeSet.serves, ...served]).size === new Set(served).size ? "" : "serves what is not deployed",
+    new Set(served).size === routeSet.serves.length ? "" : "does not serve all that is deployed",
+  ].filter((text) => text !== "");
+  if (wrong.length === 0) return undefined;
+  return objection("PLAN_CHECK_FAILED", field, `the route set planned for ${cluster} ${wrong.join(" and ")}`);
+}
+
+function checkRules({ cluster, routeSet, field }: Placed, judged: readonly Judged[]): Objection {
+  const last = routeSet.rules.at(-1);
+  if (last === undefined || Object.keys(last.match.headers).length > 0)
+    return objection("PLAN_CHECK_FAILED", `${field}.rules`, `requests of ${cluster} that match no rule have no route`);
+  for (const [index, rule] of routeSet.rules.entries()) {
+    const found = checkRule(rule, judged, `${field}.rules[${index}]`);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function checkRule({ routes }: Rule, judged: readonly Judged[], field: string): Objection {
+  const found = checkWeights(routes, `${field}.routes`);
+  if (found !== undefined) return found;
+  for (const [index, route] of routes.entries()) {
+    const at = `${field}.routes[${index}]`;
+    const wrong = checkDestination(route.destination, judged, at) ?? checkFallback(route, judged, at);
+    if (wrong !== undefined) return wrong;
+  }
+  return undefined;
+}
+
+function checkWeights(split: Split, field: string): Objection {
+  for (const [index, { weight }] of split.entries()) {
+    if (Number.isInteger(weight) && weight >= 1 && weight <= WEIGHT_TOTAL) continue;
+    return objection("WEIGHT_TYPE", `${field}[${index}].weight`, `${weight} is no weight: 1 to ${WEIGHT_TOTAL}, whole`);
+  }
+  const sum = split.reduce((total, { weight }) => total + weight, 0);
+  if (sum !== WEIGHT_TOTAL) return objection("WEIGHTS_SUM", field, `weights sum to ${sum}, not to ${WEIGHT_TOTAL}`);
+  const keys = split.map(({ destination }) => keyOf(destination));
+  const isSorted = keys.every((key, index) => index === 0 || (keys[index - 1] ?? "") < key);
+  return isSorted ? undefined : objection("PLAN_CHECK_FAILED", field, "destinations are not sorted, each once");
+}
+
+function checkDestination(destination: Destination, judged: readonly Judged[], field: string): Objection {
+  const key = keyOf(destination);
+  const found = judged.find((other) => keyOf(other.destination) === key);
+  if (found === undefined) return objection("UNKNOWN_DESTINATION", field, `${key} is not deployed`);
+  if (found.bar === undefined) return undefined;
+  return objection("NO_SERVING_TARGET", field, `${key} ${found.bar}`);
+}
+
+/** What is lost is a cluster, so that no fallback may lead into another version there. */
+function checkFallback({ destination, fallback }: Route, judged: readonly Judged[], at: string): Objection {
+  const field = `${at}.fallback`;
+  const others = judged.filter((found) => found.bar === undefined && found.destination.cluster !== destination.cluster);
+  if (fallback.length === 0) {
+    if (others.length === 0) return undefined;
+    const names = others.map((found) => keyOf(found.destination)).join(", ");
+    return objection("PLAN_CHECK_FAILED", field, `${keyOf(destination)} has no fallback although ${names} could serve`);
+  }
+  const found = checkWeights(fallback, field);
+  if (found !== undefined) return found;
+  for (const entry of fallback) {
+    const key = keyOf(entry.destination);
+    if (entry.destination.cluster === destination.cluster)
+      return objection(
+        "PLAN_CHECK_FAILED",
+        field,
+        `${keyOf(destination)} would fall back to ${key}, which is lost too`,
+      );
+    const wrong = checkDestination(entry.destination, judged, field);
+    if (wrong !== undefined) return wrong;
+    const isLeaving = judged.some((other) => other.isLeaving && keyOf(other.destination) === key);
+    if (isLeaving && others.some((other) => !other.isLeaving))
+      return objection("PLAN_CHECK_FAILED", field, `${keyOf(destination)} would fall back to ${key}, which is leaving`);
+  }
+  return undefined;
+}
+
+/** Without a gateway a destination would be looked for at home: that is right for the own cluster and nowhere else. */
+function checkReaches({ cluster, routeSet, field }: Placed, { state }: Checked): Objection {
+  const named = new Set(
+    routeSet.rules
+      .flatMap(({ routes }) => routes)
+      .flatMap(({ destination, fallback }) => [destination, ...fallback.map((entry) => entry.destination)])
+      .map(keyOf),
+  );
+  const reached = routeSet.reaches.map(({ destination }) => keyOf(destination));
+  if (reached.length !== named.size || reached.some((key) => !named.has(key)) || new Set(reached).size !== named.size)
+    return objection("PLAN_CHECK_FAILED", `${field}.reaches`, "what is reached is not what rules and fallbacks name");
+  for (const { destination, gateway } of routeSet.reaches) {
+    const other = state.clusters.get(destination.cluster);
+    const right = destination.cluster === cluster ? undefined : (other?.spec.gateway ?? other?.gateway);
+    if (gateway?.address === right?.address && gateway?.port === right?.port) continue;
+    return objection(
+      "PLAN_CHECK_FAILED",
+      `${field}.reaches`,
+      `${keyOf(destination)} would be reached at the wrong address`,
+    );
+  }
+  return undefined;
+}

@@ -1,0 +1,88 @@
+import type { Destination, Weighted } from "../model/destination.ts";
+import { keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
+import type { FleetState, ServiceState } from "../model/fleet.ts";
+import type { ClusterId } from "../model/ids.ts";
+
+/** A destination as the checker judges it for one source. */
+export interface Judged {
+  readonly destination: Destination;
+  /** Why it must not get anything; undefined: it may. */
+  readonly bar?: string;
+  /** Whether it is leaving: its weight may only fall. */
+  readonly isLeaving: boolean;
+  /** Highest weight it may have. */
+  readonly most: number;
+}
+
+/** What the source was told last, as the checker reads it. */
+export function heldBy(state: FleetState, service: ServiceState, source: ClusterId): readonly Weighted[] | undefined {
+  const hash = service.released[source];
+  const rules = hash === undefined ? undefined : state.routeSets.get(hash)?.rules;
+  return rules === undefined ? undefined : (rules[rules.length - 1]?.routes ?? []);
+}
+
+/** Weight that a list gives a destination. */
+export function heldWeight(held: readonly Weighted[] | undefined, destination: Destination): number {
+  let sum = 0;
+  for (const entry of held ?? []) if (keyOf(entry.destination) === keyOf(destination)) sum += entry.weight;
+  return sum;
+}
+
+/** Judges every deployed destination for one source, in declared order. */
+export function judgeAll(state: FleetState, service: ServiceState, source: ClusterId): readonly Judged[] {
+  const held = heldBy(state, service, source);
+  const emptied = emptiedClusters(state, service);
+  return service.spec.deployments.map(({ cluster, version }) => {
+    const destination = { cluster, version };
+    const isEmpty = service.reported[keyOf(destination)]?.readyEndpoints === 0;
+    const bar =
+      barOf(destination, state, source) ?? (isEmpty && emptied === "believed" ? "has no ready endpoint" : undefined);
+    return {
+      destination,
+      ...(bar !== undefined && { bar }),
+      isLeaving: state.clusters.get(cluster)?.drain !== undefined,
+      most: mostOf(destination, { state, source, held, isDoubted: isEmpty && emptied === "doubted" }),
+    };
+  });
+}
+
+function barOf(destination: Destination, state: FleetState, source: ClusterId): string | undefined {
+  const cluster = state.clusters.get(destination.cluster);
+  if (cluster === undefined) return "is in a cluster that nobody registered";
+  if (cluster.membership !== "active") return `is in a cluster that is ${cluster.membership}`;
+  if (destination.cluster === source) return undefined;
+  if (cluster.verdict === "dead") return "is in a dead cluster";
+  if (cluster.isQuarantined) return "is in a quarantined cluster";
+  return (cluster.spec.gateway ?? cluster.gateway) === undefined ? "has no gateway" : undefined;
+}
+
+/** Two clusters or more, and more than half of those alive, without a ready endpoint are not believed. */
+function emptiedClusters(state: FleetState, { spec, reported }: ServiceState): "believed" | "doubted" {
+  const ready = new Map<ClusterId, boolean>();
+  for (const deployment of spec.deployments) {
+    const cluster = state.clusters.get(deployment.cluster);
+    if (cluster?.membership !== "active" || cluster.verdict === "dead") continue;
+    const isReady = reported[keyOf(deployment)]?.readyEndpoints !== 0;
+    ready.set(deployment.cluster, isReady || (ready.get(deployment.cluster) ?? false));
+  }
+  const empty = [...ready.values()].filter((isReady) => !isReady).length;
+  return empty >= 2 && empty * 2 > ready.size ? "doubted" : "believed";
+}
+
+interface Ceilings {
+  readonly state: FleetState;
+  readonly source: ClusterId;
+  readonly held: readonly Weighted[] | undefined;
+  readonly isDoubted: boolean;
+}
+
+function mostOf(destination: Destination, { state, source, held, isDoubted }: Ceilings): number {
+  const cluster = state.clusters.get(destination.cluster);
+  const own = destination.cluster === source;
+  const now = heldWeight(held, destination);
+  const isNew = cluster?.verdict === "degraded" && cluster.firstHealthyAtMs === undefined;
+  const isUnknown = !own && (cluster?.verdict === "unknown" || isNew);
+  if (cluster?.isCordoned === true || isUnknown || isDoubted) return now;
+  const ramp = own && held === undefined ? undefined : cluster?.ramp;
+  return ramp === undefined ? WEIGHT_TOTAL : Math.max(now, ramp.ceilingWeight);
+}
