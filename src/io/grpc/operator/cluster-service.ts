@@ -1,0 +1,133 @@
+import { randomBytes } from "node:crypto";
+import {
+  AcceptClusterRequestSchema,
+  CordonClusterRequestSchema,
+  DrainClusterRequestSchema,
+  RegisterClusterRequestSchema,
+  RevokeClusterRequestSchema,
+  UncordonClusterRequestSchema,
+  UnregisterClusterRequestSchema,
+} from "../../../../proto/gen/weir/v1/fleet_pb.ts";
+import type {
+  ClusterService,
+  RegisterClusterRequest,
+  WatchClustersResponseSchema,
+} from "../../../../proto/gen/weir/v1/fleet_pb.ts";
+import type { Committed } from "../../../engine/ports.ts";
+import type { ClusterState } from "../../../model/cluster.ts";
+import type { FleetState } from "../../../model/fleet.ts";
+import type { ClusterId } from "../../../model/ids.ts";
+import { ok } from "../../../model/result.ts";
+import { findCluster, selectClusters, toCluster } from "../../../wire/cluster-view.ts";
+import {
+  acceptCluster,
+  cordonCluster,
+  drainCluster,
+  registerCluster,
+  revokeCluster,
+  uncordonCluster,
+  unregisterCluster,
+} from "../../../wire/cluster.ts";
+import { encodeJoinToken } from "../../../wire/join-token.ts";
+import { toSequence } from "../../../wire/position.ts";
+import type { Call, Emit, Implementation } from "../bind.ts";
+import { secretHashOf } from "../join-service.ts";
+import type { OperatorParts } from "./parts.ts";
+import { states } from "./states.ts";
+import { mapped, write } from "./write.ts";
+
+/** Random bytes of a join token: nobody guesses 256 bits. */
+const SECRET_BYTES = 32;
+
+/** Clusters: registering, accepting, cordoning, draining, revoking. */
+export function clusterService(parts: OperatorParts): Implementation<typeof ClusterService> {
+  const { engine, clock } = parts;
+  const view = (state: FleetState, cluster: ClusterState) => toCluster(cluster, state, engine.observed());
+  const answer = (state: FleetState, { sequence, subject }: Committed) =>
+    mapped(findCluster(state, subject), (cluster) => ({
+      cluster: view(state, cluster),
+      sequence: toSequence(sequence),
+    }));
+  return {
+    registerCluster: async (request, call) => register(parts, request, call),
+    listClusters: async (request) => {
+      const state = engine.state();
+      return mapped(selectClusters(request, state), (found) => ({
+        clusters: found.map((cluster) => view(state, cluster)),
+        sequence: toSequence(state.sequence),
+      }));
+    },
+    getCluster: async ({ cluster }) => {
+      const state = engine.state();
+      return answer(state, { sequence: state.sequence, subject: cluster });
+    },
+    acceptCluster: async (request, call) =>
+      write(engine, { schema: AcceptClusterRequestSchema, request, command: acceptCluster(request), call, answer }),
+    cordonCluster: async (request, call) =>
+      write(engine, { schema: CordonClusterRequestSchema, request, command: cordonCluster(request), call, answer }),
+    uncordonCluster: async (request, call) =>
+      write(engine, { schema: UncordonClusterRequestSchema, request, command: uncordonCluster(request), call, answer }),
+    drainCluster: async (request, call) => {
+      const command = drainCluster(request, clock.nowMs());
+      return write(engine, { schema: DrainClusterRequestSchema, request, command, call, answer });
+    },
+    revokeCluster: async (request, call) =>
+      write(engine, { schema: RevokeClusterRequestSchema, request, command: revokeCluster(request), call, answer }),
+    unregisterCluster: async (request, call) =>
+      write(engine, {
+        schema: UnregisterClusterRequestSchema,
+        request,
+        command: unregisterCluster(request),
+        call,
+        answer: (_state, { sequence }) => ok({ sequence: toSequence(sequence) }),
+      }),
+    watchClusters: async (_request, call) => watch(parts, call),
+  };
+}
+
+/** The token exists here and in the answer, nowhere else: the log has its hash. */
+async function register(
+  { engine, clock, authority, joinAddresses }: OperatorParts,
+  request: RegisterClusterRequest,
+  call: Call,
+) {
+  const secret = randomBytes(SECRET_BYTES).toString("base64url");
+  const secretHash = secretHashOf(secret);
+  return write(engine, {
+    schema: RegisterClusterRequestSchema,
+    request,
+    command: registerCluster(request, { secretHash, nowMs: clock.nowMs() }),
+    call,
+    answer: (state, { sequence, subject }) =>
+      mapped(findCluster(state, subject), (cluster) => {
+        // A repeat got the first answer, whose token was shown then.
+        const isFirst = cluster.token?.secretHash === secretHash;
+        const ticket = { addresses: joinAddresses, pin: authority.pin, secret, cluster: subject };
+        return {
+          cluster: toCluster(cluster, state, engine.observed()),
+          token: isFirst ? encodeJoinToken(ticket) : "",
+          expiresAtUnixMs: BigInt(Math.trunc(cluster.token?.expiresAtMs ?? 0)),
+          sequence: toSequence(sequence),
+        };
+      }),
+  });
+}
+
+async function watch(
+  { engine }: OperatorParts,
+  { emit, signal }: Call & { readonly emit: Emit<typeof WatchClustersResponseSchema> },
+) {
+  let shown: ReadonlyMap<ClusterId, ClusterState> = new Map();
+  for await (const state of states(engine, signal)) {
+    const sequence = toSequence(state.sequence);
+    const view = (cluster: ClusterState) => toCluster(cluster, state, engine.observed());
+    for (const [name, cluster] of state.clusters) {
+      if (shown.get(name) !== cluster) await emit({ cluster: view(cluster), isRemoved: false, sequence });
+    }
+    for (const [name, cluster] of shown) {
+      if (!state.clusters.has(name)) await emit({ cluster: view(cluster), isRemoved: true, sequence });
+    }
+    shown = state.clusters;
+  }
+  return ok(undefined);
+}

@@ -1,0 +1,53 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { DeltaBase, FallbackOutcome } from "../../../../proto/gen/weir/v1/agent_pb.ts";
+import type { PlanDeltaSchema } from "../../../../proto/gen/weir/v1/agent_pb.ts";
+import type { FleetState } from "../../../model/fleet.ts";
+import { compareNames } from "../../../model/ids.ts";
+import type { ServiceId } from "../../../model/ids.ts";
+import { assert } from "../../../model/result.ts";
+import { planDigest } from "../../../wire/digest.ts";
+import { toPosition } from "../../../wire/position.ts";
+import type { RouteSetBytes } from "./route-set-bytes.ts";
+import type { Ruling } from "./rulings.ts";
+import type { Wanted } from "./wanted.ts";
+
+/** What a delta is made of. */
+export interface DeltaParts {
+  /** What the agent holds, as it said or was sent; undefined: unknown, send everything. */
+  readonly known: ReadonlyMap<ServiceId, string> | undefined;
+  readonly wanted: Wanted;
+  readonly rulings: readonly Ruling[];
+}
+
+/** Whether what the agent holds differs from what it shall hold. */
+export function differs(known: ReadonlyMap<ServiceId, string>, wanted: Wanted): boolean {
+  if (known.size !== wanted.hashes.size) return true;
+  for (const [service, hash] of wanted.hashes) if (known.get(service) !== hash) return true;
+  return false;
+}
+
+/** The delta from what an agent holds to what it shall hold. */
+export function deltaOf(
+  { known, wanted, rulings }: DeltaParts,
+  { state, bytesOf }: { readonly state: FleetState; readonly bytesOf: RouteSetBytes },
+): MessageInitShape<typeof PlanDeltaSchema> {
+  const changed = [...wanted.hashes].filter(([service, hash]) => known?.get(service) !== hash);
+  const removed = [...(known?.keys() ?? [])].filter((service) => !wanted.hashes.has(service));
+  return {
+    position: toPosition(wanted.position),
+    base: known === undefined ? DeltaBase.NOTHING : DeltaBase.HELD,
+    routeSets: changed
+      .toSorted(([a], [b]) => compareNames(a, b))
+      .map(([, hash]) => {
+        const routeSet = state.routeSets.get(hash);
+        assert(routeSet !== undefined, "what is released is stored");
+        return bytesOf(routeSet);
+      }),
+    removed: removed.toSorted(compareNames),
+    digest: planDigest(wanted.hashes),
+    fallbackRulings: rulings.map(({ lostCluster, outcome }) => ({
+      lostCluster,
+      outcome: outcome === "adopted" ? FallbackOutcome.ADOPTED : FallbackOutcome.REVERSED,
+    })),
+  };
+}
