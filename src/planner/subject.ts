@@ -1,5 +1,6 @@
 import type { Command } from "../model/command.ts";
 import type { FleetState } from "../model/fleet.ts";
+import { unreachable } from "../model/result.ts";
 
 /** Name of what a command makes or changes: what its answer carries. Empty when it has none. */
 export function subjectOf(state: FleetState, command: Command): string {
@@ -24,8 +25,18 @@ export function subjectOf(state: FleetState, command: Command): string {
     case "propose":
     case "tick":
       return "";
-    default:
+    case "accept-cluster":
+    case "greet-cluster":
+    case "renew-certificate":
+    case "quarantine-cluster":
+    case "cordon-cluster":
+    case "uncordon-cluster":
+    case "drain-cluster":
+    case "revoke-cluster":
+    case "unregister-cluster":
       return command.cluster;
+    default:
+      return unreachable(command);
   }
 }
 
