@@ -55,6 +55,9 @@ type PlanPosition = Offer["position"];
 /** Longest pause between two tries to apply what the mesh did not take, in ms. */
 const RETRY_MS_MAX = 30_000;
 
+/** What an operator froze: the plan that was in force, or the last good one. */
+export type FrozenAt = "held" | "last-good";
+
 /** How long the refusal of a whole plan is told: it speaks of a plan that was offered once, not of what is in force. */
 const PLAN_REFUSAL_TOLD_MS = 30_000;
 
@@ -88,16 +91,17 @@ export class Agent {
 
   /**
    * Takes up what was stored and brings the mesh to it, without waiting for the mesh or for any planner. Without a sound
-   * plan the mesh stays as it is.
+   * plan the mesh stays as it is. `frozen`: an operator had stopped all changes before the agent ended.
    */
-  async start(): Promise<void> {
+  async start(frozen?: FrozenAt): Promise<void> {
     const { store, alarms, log, mesh, evidenceMs } = this.#parts;
     const { current, lastGood, problems } = await store.load();
     for (const { detail } of problems) log.error({ detail }, "a stored plan is not sound");
     if (problems.length > 0) alarms.raise("LKG_INVALID", problems.map(({ detail }) => detail).join("; "));
     this.#held = current;
-    this.#routed = current;
     this.#lastGood = lastGood;
+    this.#routed = frozen === "last-good" ? (lastGood ?? current) : current;
+    if (frozen !== undefined) this.freeze();
     if (current !== undefined) {
       this.#follow(undefined, current, []);
       log.info(

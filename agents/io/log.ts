@@ -1,20 +1,16 @@
 import { pino } from "pino";
+import type { Config } from "../config.ts";
 
 /** Where the agent says what it does: a fixed phrase, the data in fields. */
 export interface AgentLog {
+  debug(fields: object, phrase: string): void;
   info(fields: object, phrase: string): void;
   warn(fields: object, phrase: string): void;
   error(fields: object, phrase: string): void;
 }
 
-/** Levels that the configuration may name. */
-export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
-
-/** One of `LOG_LEVELS`. */
-export type LogLevel = (typeof LOG_LEVELS)[number];
-
 /** JSON lines on stdout. No worker threads: they would cost more memory than the agent. */
-export function createLog(level: LogLevel): AgentLog {
+export function createLog(level: Config["logLevel"]): AgentLog {
   return pino({
     level,
     base: null,
@@ -24,4 +20,9 @@ export function createLog(level: LogLevel): AgentLog {
 }
 
 /** Says nothing. */
-export const SILENT_LOG: AgentLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
+export const SILENT_LOG: AgentLog = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};

@@ -57,7 +57,7 @@ export class MemoryMesh implements Mesh {
     this.#avoid = options.avoid;
     this.#endpoints = options.endpoints;
     const hashes = Object.fromEntries([...routeSets].map(([service, { hash }]) => [service, hash]));
-    return { hashes: hashes as Applied["hashes"], refusals };
+    return { hashes, refusals };
   }
 
   #refusalsOf({ routeSets }: HeldPlan): readonly RouteRefusal[] {
