@@ -13,13 +13,23 @@ export interface Share {
 
 /**
  * Rounds shares to integer weights that still sum to `WEIGHT_TOTAL` (largest remainder method), sorted, without zeros.
- * Rounding each share alone can lose or invent traffic; this cannot. Ties go by a rank that differs from service to
+ * Rounding each share alone can lose or invent traffic; this cannot. Shares of one destination add up. Ties go by a rank that differs from service to
  * service, so that no cluster gets the odd basis point of all of them.
  */
 export function apportion(shares: readonly Share[], service: ServiceId): Split {
-  const amounts = shares.map(({ amount }) => amount);
-  const weights = largestRemainder(WEIGHT_TOTAL, amounts, ranksOf(shares, service));
-  return splitOf(shares.map(({ destination }, index) => ({ destination, weight: weights[index] ?? 0 })));
+  const merged = mergedShares(shares);
+  const amounts = merged.map(({ amount }) => amount);
+  const weights = largestRemainder(WEIGHT_TOTAL, amounts, ranksOf(merged, service));
+  return splitOf(merged.map(({ destination }, index) => ({ destination, weight: weights[index] ?? 0 })));
+}
+
+/** Each destination once. */
+function mergedShares(shares: readonly Share[]): readonly Share[] {
+  const byKey = Map.groupBy(shares, ({ destination }) => keyOf(destination));
+  return [...byKey.values()].flatMap(([first, ...rest]) => {
+    if (first === undefined) return [];
+    return [{ ...first, amount: rest.reduce((sum, { amount }) => sum + amount, first.amount) }];
+  });
 }
 
 /**

@@ -92,10 +92,10 @@ export function settle(
 }
 
 function targetOf({ source, kept }: Wish, placements: readonly Placement[], { spec }: ServiceState): Target {
-  const amounts = new Map<DestinationKey, number>(kept);
-  for (const { destination, weight } of placements)
-    amounts.set(keyOf(destination), (amounts.get(keyOf(destination)) ?? 0) + weight);
-  const shares = [...amounts].map(([key, amount]) => ({ destination: namedBy(key), amount }));
+  const shares = [
+    ...[...kept].map(([key, amount]) => ({ destination: namedBy(key), amount })),
+    ...placements.map(({ destination, weight }) => ({ destination, amount: weight })),
+  ];
   return { source, split: apportion(shares, spec.service), kept, placements };
 }
 

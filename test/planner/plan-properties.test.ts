@@ -1,0 +1,241 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { keyOf, WEIGHT_TOTAL } from "../../src/model/destination.ts";
+import type { DestinationKey, Split } from "../../src/model/destination.ts";
+import type { FleetState } from "../../src/model/fleet.ts";
+import type { ClusterId } from "../../src/model/ids.ts";
+import { checkPlan } from "../../src/planner/check.ts";
+import { planServices } from "../../src/planner/plan.ts";
+import { anyFleet, healthyFleet } from "./arbitrary-fleet.ts";
+import { applied, changeService, CHECKOUT, committed, loads, planOf, serviceOf, UNPACED } from "./planning-fleet.ts";
+
+const SETTINGS = { ...UNPACED, routineStepWeight: 2_500 };
+
+/** Requests per second that rounding to basis points may add to any one destination. */
+function roundingOf(state: FleetState): number {
+  const demands = Object.values(serviceOf(state).demandRps);
+  return demands.reduce((sum, demand) => sum + demand, 0) / WEIGHT_TOTAL + 1e-6;
+}
+
+function capacities(state: FleetState): ReadonlyMap<DestinationKey, number> {
+  const { deployments } = serviceOf(state).spec;
+  return new Map(deployments.map((found) => [keyOf(found), found.capacityRps ?? Infinity]));
+}
+
+function total(amounts: Iterable<number>): number {
+  return [...amounts].reduce((sum, amount) => sum + amount, 0);
+}
+
+describe("any plan", () => {
+  it("passes the independent checker", () => {
+    fc.assert(
+      fc.property(anyFleet, (state) => {
+        const done = committed(state, planOf(state, SETTINGS));
+        expect(checkPlan(done.state, done.plan, SETTINGS)).toEqual({ ok: true, value: undefined });
+      }),
+      { numRuns: 1_500 },
+    );
+  });
+
+  it("divides everything and nothing but everything, in whole basis points", () => {
+    fc.assert(
+      fc.property(anyFleet, (state) => {
+        for (const split of Object.values(planOf(state, SETTINGS).splits)) {
+          expect(total(split.map(({ weight }) => weight))).toBe(WEIGHT_TOTAL);
+          expect(split.every(({ weight }) => Number.isInteger(weight) && weight > 0)).toBe(true);
+        }
+      }),
+    );
+  });
+
+  it("is the same whatever order things are listed in", () => {
+    fc.assert(
+      fc.property(anyFleet, fc.integer(), (state, seed) => {
+        expect(planServices(shuffled(state, seed), [CHECKOUT], SETTINGS)).toEqual(
+          planServices(state, [CHECKOUT], SETTINGS),
+        );
+      }),
+    );
+  });
+
+  it("gives a reason for every weight", () => {
+    fc.assert(
+      fc.property(anyFleet, (state) => {
+        const { splits, reasons } = planOf(state, SETTINGS);
+        for (const [cluster, split] of Object.entries(splits)) {
+          for (const { destination } of split) {
+            const found = reasons.filter(
+              (reason) => reason.cluster === cluster && keyOf(reason.destination) === keyOf(destination),
+            );
+            expect(found, `${cluster} → ${keyOf(destination)}`).not.toEqual([]);
+          }
+        }
+      }),
+    );
+  });
+
+  it("comes to its end in a bounded number of steps", () => {
+    fc.assert(
+      fc.property(anyFleet, (state) => {
+        let now = state;
+        let steps = 0;
+        for (;;) {
+          const planning = planOf(now, SETTINGS);
+          const next = applied(now, planning);
+          const isStill =
+            Object.values(serviceOf(next).released).join() === Object.values(serviceOf(now).released).join();
+          if (planning.isFinalStep || isStill) break;
+          now = next;
+          steps += 1;
+          expect(steps).toBeLessThan(60);
+        }
+      }),
+    );
+  });
+});
+
+describe("a healthy fleet", () => {
+  it("stays under every threshold when all demand fits", () => {
+    fc.assert(
+      fc.property(healthyFleet, (state) => {
+        const room = total(capacities(state).values()) * SETTINGS.utilisationMax;
+        fc.pre(total(Object.values(serviceOf(state).demandRps)) <= room);
+        const load = loads(state, planOf(state, SETTINGS).splits);
+        for (const [key, capacityRps] of capacities(state))
+          expect(load.get(key) ?? 0).toBeLessThanOrEqual(capacityRps * SETTINGS.utilisationMax + roundingOf(state));
+      }),
+    );
+  });
+
+  it("fills every cluster alike when demand does not fit", () => {
+    fc.assert(
+      fc.property(healthyFleet, (state) => {
+        const room = total(capacities(state).values()) * SETTINGS.utilisationMax;
+        const demand = total(Object.values(serviceOf(state).demandRps));
+        fc.pre(demand > room);
+        const load = loads(state, planOf(state, SETTINGS).splits);
+        for (const [key, capacityRps] of capacities(state)) {
+          const even = capacityRps * SETTINGS.utilisationMax * (demand / room);
+          expect(Math.abs((load.get(key) ?? 0) - even)).toBeLessThanOrEqual(roundingOf(state));
+        }
+      }),
+    );
+  });
+
+  it("survives the loss of any one cluster on its fallbacks alone, where the others have room", () => {
+    fc.assert(
+      fc.property(healthyFleet, (state) => {
+        const { routeSets } = planOf(state, SETTINGS);
+        const demand = total(Object.values(serviceOf(state).demandRps));
+        for (const lost of state.clusters.keys()) {
+          const left = new Map([...capacities(state)].filter(([key]) => !key.startsWith(`${lost}/`)));
+          if (demand > total(left.values()) * SETTINGS.utilisationMax) continue;
+          const load = loads(state, fallenBack(routeSets, lost));
+          expect(load.get(`${lost}/v1` as DestinationKey) ?? 0).toBe(0);
+          for (const [key, capacityRps] of left)
+            expect(load.get(key) ?? 0).toBeLessThanOrEqual(capacityRps * SETTINGS.utilisationMax + roundingOf(state));
+        }
+      }),
+    );
+  });
+
+  it("never overloads anybody on the way to other demand, in whatever order steps are applied", () => {
+    fc.assert(
+      fc.property(
+        healthyFleet,
+        fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 5, maxLength: 5 }),
+        (state, other) => {
+          let now = applied(state, planOf(state, UNPACED));
+          const demandRps = Object.fromEntries(
+            [...state.clusters.keys()].map((name, index) => [name, other[index] ?? 0]),
+          );
+          now = changeService(now, { demandRps });
+          fc.pre(total(Object.values(demandRps)) <= total(capacities(state).values()) * SETTINGS.utilisationMax);
+          fc.pre(isWithin(now, splitsNow(now)));
+          for (let step = 0; step < 60; step += 1) {
+            const planning = planOf(now, SETTINGS);
+            expect(isWithin(now, worstOf(splitsNow(now), planning.splits)), "within capacity in any order").toBe(true);
+            now = applied(now, planning);
+            if (planning.isFinalStep) return;
+          }
+          throw new Error("no end in 60 steps");
+        },
+      ),
+    );
+  });
+});
+
+function splitsNow(state: FleetState): Readonly<Record<ClusterId, Split>> {
+  const { released } = serviceOf(state);
+  const entries = Object.entries(released).map(([name, hash]) => [
+    name,
+    state.routeSets.get(hash)?.rules[0]?.routes ?? [],
+  ]);
+  return Object.fromEntries(entries);
+}
+
+/** Per source and destination the higher of both weights: no order of applying comes to more. */
+function worstOf(
+  before: Readonly<Record<ClusterId, Split>>,
+  after: Readonly<Record<ClusterId, Split>>,
+): Readonly<Record<ClusterId, Split>> {
+  return Object.fromEntries(
+    Object.entries(after).map(([name, split]) => {
+      const weights = new Map(split.map((entry) => [keyOf(entry.destination), entry]));
+      for (const entry of before[name as ClusterId] ?? []) {
+        const found = weights.get(keyOf(entry.destination));
+        if (found === undefined || found.weight < entry.weight) weights.set(keyOf(entry.destination), entry);
+      }
+      return [name, [...weights.values()]];
+    }),
+  );
+}
+
+function isWithin(state: FleetState, splits: Readonly<Record<ClusterId, Split>>): boolean {
+  const load = loads(state, splits);
+  return [...capacities(state)].every(([key, capacityRps]) => (load.get(key) ?? 0) <= capacityRps + 1e-6);
+}
+
+function fallenBack(routeSets: ReturnType<typeof planOf>["routeSets"], lost: string): Readonly<Record<string, Split>> {
+  return Object.fromEntries(
+    Object.values(routeSets).map(({ cluster, rules }) => [
+      cluster,
+      (rules[0]?.routes ?? []).flatMap(({ destination, weight, fallback }) =>
+        destination.cluster === lost
+          ? fallback.map((entry) => ({ ...entry, weight: (entry.weight * weight) / WEIGHT_TOTAL }))
+          : [{ destination, weight }],
+      ),
+    ]),
+  );
+}
+
+/** The same state with every list and map in another order. */
+function shuffled(state: FleetState, seed: number): FleetState {
+  const order = <T>(items: Iterable<T>): T[] => {
+    const list = [...items];
+    const cut = list.length === 0 ? 0 : Math.abs(seed) % list.length;
+    const turned = [...list.slice(cut), ...list.slice(0, cut)];
+    return seed % 2 === 0 ? turned.toReversed() : turned;
+  };
+  const mixed = <T extends object>(record: T): T => Object.fromEntries(order(Object.entries(record))) as T;
+  const service = serviceOf(state);
+  return {
+    ...state,
+    clusters: new Map(order(state.clusters)),
+    routeSets: new Map(order(state.routeSets)),
+    shifts: new Map(order(state.shifts)),
+    services: new Map([
+      [
+        CHECKOUT,
+        {
+          ...service,
+          spec: { ...service.spec, deployments: order(service.spec.deployments) },
+          pins: mixed(service.pins),
+          demandRps: mixed(service.demandRps),
+          reported: mixed(service.reported),
+          released: mixed(service.released),
+        },
+      ],
+    ]),
+  };
+}
