@@ -2,6 +2,7 @@ import type { PlanDelta } from "../../proto/gen/weir/v1/agent_pb.ts";
 import type { ClusterId } from "../../src/model/ids.ts";
 import type { Refusal } from "../../src/model/refusal.ts";
 import type { RouteRefusal } from "../../src/model/report.ts";
+import { fromPosition } from "../../src/wire/position.ts";
 import { assemble } from "../core/delta.ts";
 import type { DeltaProblem, Offer } from "../core/delta.ts";
 import { NO_FALLBACK, followPlan, watchEvidence } from "../core/fallback.ts";
@@ -156,7 +157,7 @@ export class Agent {
 
   async #receive(delta: PlanDelta): Promise<Reply> {
     const offer = readOffer(delta);
-    if (!offer.ok) return this.#refuse(offer.refusal, undefined);
+    if (!offer.ok) return this.#refuse(offer.refusal, namedPosition(delta));
     const { position, digest, removed, rulings } = offer.value;
     if (this.#isFrozen) return this.#refuse(FROZEN, position);
     const held = this.#held;
@@ -350,6 +351,12 @@ export class Agent {
     this.#parts.log.warn({ position: printPosition(this.#lastGood.position) }, "back to the last good plan");
     return await this.#apply();
   }
+}
+
+/** The position that a delta claims, as far as it can be said again. */
+function namedPosition({ position }: PlanDelta): PlanPosition | undefined {
+  const read = position === undefined ? undefined : fromPosition(position, "position");
+  return read?.ok === true ? read.value : undefined;
 }
 
 /** A refusal of a whole plan; its code may be one that only agents use. */

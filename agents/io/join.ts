@@ -73,11 +73,24 @@ async function joinAt(address: string, ticket: JoinTicket, { token, uid }: JoinO
     const response = await call(client, rpcService(JoinService).join, { message, timeoutMs: CALL_TIMEOUT_MS });
     return accepted(response, { keyPem, pin: ticket.pin });
   } catch (cause) {
-    if (cause instanceof CallFailure && cause.refusal !== undefined) throw new JoinRefused(cause.message, { cause });
+    if (isFinal(cause)) throw new JoinRefused(cause.message, { cause });
     throw cause;
   } finally {
     client.close();
   }
+}
+
+/** Refusals that speak of the planner's moment, not of the token: they pass. */
+const PASSING: ReadonlySet<string> = new Set([
+  "NO_LEADER",
+  "STORE_ROLLED_BACK",
+  "STORE_CORRUPT",
+  "STORE_CONFIG",
+  "INPUTS_MOVED",
+]);
+
+function isFinal(cause: unknown): cause is CallFailure {
+  return cause instanceof CallFailure && cause.refusal !== undefined && !PASSING.has(cause.refusal.code);
 }
 
 function accepted(response: JoinResponse, { keyPem, pin }: { readonly keyPem: string; readonly pin: string }): Joined {

@@ -51,6 +51,8 @@ export interface LinkParts {
   readonly credentials: (credentials: BusCredentials) => void;
   /** Told when the link comes up and goes down, and why it is down. */
   readonly linked: (state: "up" | "down", why: string) => void;
+  /** Told when a newer agent of this cluster took over: this one links no more, and shall not report either. */
+  readonly superseded: () => void;
   readonly log: AgentLog;
   readonly timing: LinkTiming;
   /** Uniform in [0, 1). */
@@ -68,7 +70,7 @@ interface Ended {
 /** What a planner's goodbye asks for. Everything else means: no use trying again soon. */
 const GOODBYES: ReadonlyMap<string, Ended["next"]> = new Map([
   ["SHUTTING_DOWN", "elsewhere"],
-  ["SUPERSEDED", "stand-by"],
+  ["TAKEN_OVER", "stand-by"],
 ]);
 
 /** Deltas that may wait for their turn; a planner has one in flight, so that more is a planner that does not wait. */
@@ -119,7 +121,8 @@ export class PlannerLink {
       const ended = await this.#stay(address);
       if (this.#stop.signal.aborted) return;
       if (ended.next === "stand-by") {
-        log.warn({ why: ended.why }, "a newer agent of this cluster took over; stands by");
+        log.warn({ why: ended.why }, "a newer agent of this cluster took over; stands by until it is restarted");
+        this.#parts.superseded();
         return;
       }
       failures = ended.wasUp ? 0 : failures + 1;

@@ -86,6 +86,13 @@ export class Runtime {
     await Promise.all([this.#link.close(), this.#reporter.close()]);
   }
 
+  /** Two voices of one cluster would contradict each other. What the mesh routes by stays. */
+  #standBy(): void {
+    this.#health.stop();
+    this.#renewal.close();
+    void this.#reporter.close();
+  }
+
   #status(): AgentStatus {
     return { ...this.agent.status(), isLinked: this.#isLinked };
   }
@@ -134,6 +141,7 @@ export class Runtime {
         this.#isLinked = state === "up";
         this.#health.alert();
       },
+      superseded: () => this.#standBy(),
       log,
       timing: link ?? DEFAULT_LINK_TIMING,
       fraction: () => Math.random(),
