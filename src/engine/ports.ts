@@ -39,7 +39,8 @@ export interface LogBounds {
 export interface Log {
   /**
    * Appends if the log's last sequence is `expectedSequence`, and durably: an answer `appended` survives power loss.
-   * `messageId` makes a repeat of the same append harmless. Never throws: what cannot be told is `ambiguous`.
+   * A repeat of the same append, with the same `messageId` and `expectedSequence`, is never stored twice: it answers
+   * `appended` with the first one's place, or `conflict`. Never throws: what cannot be told is `ambiguous`.
    */
   append(bytes: Uint8Array, options: AppendOptions): Promise<AppendOutcome>;
   /**

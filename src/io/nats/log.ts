@@ -44,7 +44,7 @@ export async function openLog(connection: NatsConnection, options: LogOptions, s
   const manager = await abortable(jetstreamManager(connection), signal);
   const incarnation = { generation: 1, id: options.newIncarnationId };
   await abortable(ensureStream(manager, logConfig(options.replicas, incarnation)), signal);
-  return logOn({ connection, manager, options });
+  return logOn({ connection, manager, options, link: new Link(connection) });
 }
 
 async function ensureStream(manager: JetStreamManager, config: ReturnType<typeof logConfig>): Promise<void> {
@@ -62,14 +62,37 @@ interface LogParts {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
   readonly options: LogOptions;
+  readonly link: Link;
+}
+
+/** Tells when the connection was made anew: an answer that was due on the old one never comes. */
+class Link {
+  #lost = new AbortController();
+
+  constructor(connection: NatsConnection) {
+    void this.#watch(connection);
+  }
+
+  /** Aborts when the connection of now is replaced. */
+  current(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  async #watch(connection: NatsConnection): Promise<void> {
+    for await (const { type } of connection.status()) {
+      if (type !== "reconnect") continue;
+      this.#lost.abort(new Error("the connection was lost while an answer was due"));
+      this.#lost = new AbortController();
+    }
+  }
 }
 
 function logOn(parts: LogParts): Log {
-  const { connection, manager, options } = parts;
+  const { connection, manager, options, link } = parts;
   const info = async (signal: AbortSignal): Promise<StreamInfo> =>
     await abortable(manager.streams.info(LOG_STREAM), signal);
   return {
-    append: async (bytes, appendOptions) => await append(connection, bytes, appendOptions),
+    append: async (bytes, appendOptions) => await append({ connection, link }, bytes, appendOptions),
     follow: (sequence, signal) => followStream({ connection, onRetry: options.onRetry }, sequence, signal),
     async bounds(signal) {
       const { state } = await info(signal);
@@ -122,14 +145,19 @@ async function markIncarnation(
   await abortable(manager.streams.update(LOG_STREAM, { ...config, metadata }), signal);
 }
 
-async function append(connection: NatsConnection, bytes: Uint8Array, options: AppendOptions): Promise<AppendOutcome> {
+async function append(
+  { connection, link }: Pick<LogParts, "connection" | "link">,
+  bytes: Uint8Array,
+  options: AppendOptions,
+): Promise<AppendOutcome> {
   try {
     const publishing = jetstream(connection).publish(LOG_SUBJECT, bytes, {
       msgID: options.messageId,
       expect: { streamName: LOG_STREAM, lastSequence: options.expectedSequence },
       timeout: ACK_TIMEOUT_MS,
     });
-    return { kind: "appended", sequence: (await abortable(publishing, options.signal)).seq };
+    const onThisLink = abortable(publishing, link.current());
+    return { kind: "appended", sequence: (await abortable(onThisLink, options.signal)).seq };
   } catch (error) {
     return outcomeOf(error);
   }
