@@ -9,7 +9,7 @@ import type { Mesh } from "../../agents/core/ports.ts";
 import type { ClusterId } from "../../src/model/ids.ts";
 
 /** A log that keeps to itself. */
-export const SILENT = { info: nothing, warn: nothing, error: nothing };
+export const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 /** The real agent's parts with their defaults: a store in memory, nobody who listens. */
 export function agentParts(cluster: string, mesh: Mesh): AgentParts {

@@ -15,7 +15,6 @@ export interface KeyPair {
 /** The keys of a whole fleet. */
 export interface FleetKeys {
   readonly caPem: string;
-  readonly caKeyPem: string;
   /** For servers at the hosts given. */
   readonly planner: KeyPair;
   /** By cluster. All share one private key: making a thousand tells nothing about a push. */
@@ -29,8 +28,8 @@ export async function makeFleetKeys(
   clusters: readonly string[],
   hosts: readonly string[],
   nowMs = Date.now(),
-): Promise<FleetKeys> {
-  const { authority, keyPem: caKeyPem } = await createAuthority({ trustDomain: "weir", nowMs });
+): Promise<FleetKeys & { readonly authority: Authority }> {
+  const { authority } = await createAuthority({ trustDomain: "weir", nowMs });
   const sign = await signer(authority, nowMs);
   const planner = await sign({ kind: "planner", name: "planner-1" }, hosts);
   const agents: Record<string, KeyPair> = {};
@@ -38,7 +37,7 @@ export async function makeFleetKeys(
     // oxlint-disable-next-line eslint/no-await-in-loop -- signing is CPU work
     agents[name] = await sign({ kind: "cluster", name }, []);
   }
-  return { caPem: authority.bundlePem, caKeyPem, planner, agents };
+  return { authority, caPem: authority.bundlePem, planner, agents };
 }
 
 async function signer(authority: Authority, nowMs: number) {

@@ -6,10 +6,11 @@ import type { Bench, Stage } from "./bench.ts";
 import { Crew } from "./crew.ts";
 import { failoverBench } from "./failover/bench.ts";
 import { logBench } from "./log/bench.ts";
+import { pushBench } from "./push/bench.ts";
 import { jsonLine } from "./row.ts";
 import { tableOf } from "./table.ts";
 
-const BENCHES: readonly Bench[] = [failoverBench, logBench];
+const BENCHES: readonly Bench[] = [failoverBench, logBench, pushBench];
 
 /** A bench that has not ended by now hangs. */
 const DEADLINE_MS = 180_000;
