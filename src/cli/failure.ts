@@ -1,0 +1,54 @@
+import type { Refusal } from "../model/refusal.ts";
+
+/** How the program ends. */
+export const EXIT = {
+  /** Done. */
+  ok: 0,
+  /** Refused: by the planner, or because what was given is wrong. */
+  refused: 1,
+  /** The command line itself was wrong. */
+  usage: 2,
+  /** No planner could be reached. */
+  unreachable: 3,
+  /** What was waited for ended badly: a shift was aborted, failed or replaced. */
+  endedBadly: 4,
+  /** Interrupted by the user; what was started goes on. */
+  interrupted: 130,
+} as const;
+
+/** Ends the program with one line that says what is wrong, and a hint at the way out. Caught in `main.ts` alone. */
+export class Failure extends Error {
+  readonly exitCode: number;
+  readonly hint: string;
+
+  constructor(line: string, { exitCode, hint = "" }: { readonly exitCode: number; readonly hint?: string }) {
+    super(line);
+    this.exitCode = exitCode;
+    this.hint = hint;
+  }
+}
+
+/** A refusal as the end of the program: `error: CODE field: message`. */
+export function refused({ code, field, message }: Refusal): Failure {
+  const subject = field === "" ? code : `${code} ${field}`;
+  const hint = HINTS[code] ?? "";
+  return new Failure(`${subject}: ${message}`, { exitCode: EXIT.refused, hint });
+}
+
+/** A command line that makes no sense. */
+export function misused(message: string, hint = ""): Failure {
+  return new Failure(message, { exitCode: EXIT.usage, hint });
+}
+
+/** What to do about the refusals that people meet most. */
+const HINTS: Readonly<Partial<Record<Refusal["code"], string>>> = {
+  STALE_RESOURCE_VERSION: "somebody changed it meanwhile; look at it again, then repeat the command",
+  INPUTS_MOVED: "the fleet moved since the preview; preview again",
+  SHIFT_IN_PROGRESS: "see `weir shift list`; abort the other shift or wait for it",
+  OVER_CAPACITY: "see what would happen with `weir shift preview`; a smaller share may fit",
+  NO_LEADER: "the planners are choosing a leader; try again in a few seconds",
+  STORE_ROLLED_BACK: "the log was restored from an older copy; see `weir recover`",
+  WEIGHT_TYPE: "write shares as 50% or 33.33%, or as basis points: 5000bp",
+  CERT_EXPIRED: "get a new certificate with `weir login`",
+  UNKNOWN_SHIFT: "see `weir shift list`",
+};

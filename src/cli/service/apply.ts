@@ -1,0 +1,33 @@
+import type { Command } from "commander";
+import type { Service } from "../../../proto/gen/weir/v1/traffic_pb.ts";
+import { API } from "../api.ts";
+import { readDocuments } from "../documents.ts";
+import { misused } from "../failure.ts";
+import { newRequestId } from "../session.ts";
+import type { Session } from "../session.ts";
+import { serviceOf, toDocument } from "./document.ts";
+
+/** `weir service apply -f FILE` */
+export function addApply(parent: Command, session: Session): void {
+  parent
+    .command("apply")
+    .description("create or replace the services that a file declares")
+    .requiredOption("-f, --filename <path>", "YAML or JSON file, - for standard input; several documents with ---")
+    .action(async ({ filename }: { readonly filename: string }, command: Command) => apply(filename, command, session));
+}
+
+async function apply(path: string, command: Command, session: Session): Promise<void> {
+  const documents = await readDocuments(path, { kind: "Service", read: serviceOf });
+  const names = documents.map(({ spec }) => spec.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw misused(`${path} declares ${twice} twice`);
+  const applied: Service[] = [];
+  for (const document of documents) {
+    // One after the other: when one is refused, those before it stand, and the message is about this one.
+    const request = { requestId: newRequestId(), ...document };
+    const { service } = await session.call(command, API.services.applyService, request);
+    if (service !== undefined) applied.push(service);
+    if (session.format(command) === "table") session.terminal.out(`service ${document.spec.name} applied`);
+  }
+  if (session.format(command) !== "table") session.printValue(command, { services: applied.map(toDocument) }, () => []);
+}
