@@ -1,5 +1,3 @@
-import { sameSplit } from "../model/destination.ts";
-import type { Split } from "../model/destination.ts";
 import { compareNames } from "../model/ids.ts";
 import type { ClusterId } from "../model/ids.ts";
 import type { RouteSet, Urgency } from "../model/plan.ts";
@@ -17,9 +15,9 @@ export interface Change {
 }
 
 /**
- * In which order a step is released. Receivers first (make before break): clusters that serve other versions than
- * before, or take requests of others for the first time. Then an operator's change goes to one sender, the one that
- * moves the fewest requests, before the rest; a routine change to all at once. An emergency does not wait at all.
+ * In which order a step is released. Receivers first (make before break): clusters whose gateway is to serve something
+ * it did not serve before. Then an operator's change goes to one sender, the one that moves the fewest requests, before
+ * the rest; a routine change to all at once. An emergency does not wait at all.
  */
 export function wavesOf(
   changes: readonly Change[],
@@ -28,33 +26,17 @@ export function wavesOf(
 ): readonly (readonly ClusterId[])[] {
   if (changes.length === 0) return [];
   if (urgency === "emergency") return [namesOf(changes)];
-  const arriving = newlyCalled(changes);
-  const receivers = changes.filter((change) => servesAnew(change) || arriving.has(change.cluster));
-  // A first wave that changes nobody would only cost its time.
-  const first = receivers.some(differs) ? receivers : [];
-  const senders = changes.filter((change) => !first.includes(change));
-  const waves = [first, ...(urgency === "operator" ? oneThenRest(senders, state) : [senders])];
+  const receivers = changes.filter(servesAnew);
+  const senders = changes.filter((change) => !receivers.includes(change));
+  const waves = [receivers, ...(urgency === "operator" ? oneThenRest(senders, state) : [senders])];
   return waves.filter((wave) => wave.length > 0).map(namesOf);
 }
 
 function servesAnew({ before, after }: Change): boolean {
-  if (before === undefined) return after.serves.length > 0;
-  return before.serves.join() !== after.serves.join();
+  return after.serves.some((version) => before?.serves.includes(version) !== true);
 }
 
-/** Clusters that others send requests to after the step, and nobody did before. */
-function newlyCalled(changes: readonly Change[]): ReadonlySet<ClusterId> {
-  const called = (routeSet: RouteSet | undefined, source: ClusterId) =>
-    routeSet === undefined ? [] : calledClusters(splitOf(routeSet)).filter((cluster) => cluster !== source);
-  const before = new Set(changes.flatMap((change) => called(change.before, change.cluster)));
-  return new Set(changes.flatMap((change) => called(change.after, change.cluster)).filter((name) => !before.has(name)));
-}
-
-function calledClusters(split: Split): readonly ClusterId[] {
-  return split.map(({ destination }) => destination.cluster);
-}
-
-/** Those whose weights stay ride along with the first: what may hurt is weight that moves. */
+/** Those that route as before ride along with the first: what may hurt is a change in where and how requests go. */
 function oneThenRest(senders: readonly Change[], state: FleetState): readonly (readonly Change[])[] {
   const movers = senders.filter(moves).toSorted((a, b) => compareMovers(a, b, state));
   const [canary, ...rest] = movers;
@@ -66,6 +48,7 @@ function compareMovers(a: Change, b: Change, state: FleetState): number {
   return (
     Number(!isWatchable(a, state)) - Number(!isWatchable(b, state)) ||
     movedRps(a) - movedRps(b) ||
+    a.demandRps - b.demandRps ||
     compareNames(a.cluster, b.cluster)
   );
 }
@@ -80,11 +63,13 @@ function movedRps({ before, after, demandRps }: Change): number {
 }
 
 function moves({ before, after }: Change): boolean {
-  return before !== undefined && !sameSplit(splitOf(before), splitOf(after));
+  return before !== undefined && !sameValue(essenceOf(before), essenceOf(after));
 }
 
-function differs({ before, after }: Change): boolean {
-  return before === undefined || !sameValue(before, after);
+/** What of a route set decides where and how requests go while nothing is lost. */
+function essenceOf(routeSet: RouteSet) {
+  const { protocol, port, request } = routeSet;
+  return { protocol, port, request, split: splitOf(routeSet) };
 }
 
 function namesOf(changes: readonly Change[]): readonly ClusterId[] {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { ClusterState } from "../../src/model/cluster.ts";
 import type { FleetState } from "../../src/model/fleet.ts";
 import type { ShiftId } from "../../src/model/ids.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { keyOf, WEIGHT_TOTAL } from "../../src/model/destination.ts";
 import type { DestinationKey, Split } from "../../src/model/destination.ts";

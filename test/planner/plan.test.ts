@@ -9,6 +9,7 @@ import {
   CHECKOUT,
   planned,
   planOf,
+  serviceOf,
   split,
   UNPACED,
   withShifts,
@@ -329,10 +330,18 @@ describe("waves", () => {
     const sources = ["us-east", "ap-south"];
     const pins = { "us-east": { "eu-west/v1": 10_000 }, "ap-south": { "eu-west/v1": 10_000 } };
     const state = withShifts(threeClusters({ released: LOCAL, pins }, {}, {}, { demandRps: 20 }), aShift(sources));
-    expect(planOf(state).waves).toEqual([["eu-west"], ["ap-south"], ["us-east"]]);
+    expect(planOf(state).waves).toEqual([["ap-south", "eu-west"], ["us-east"]]);
   });
 
-  it("tells receivers first when a routine change makes them serve something new", () => {
+  it("tells one cluster first of other ways to treat requests", () => {
+    const before = applied(threeClusters(), planOf(threeClusters()));
+    const { spec } = serviceOf(before);
+    const request = { ...spec.request, retries: 0 };
+    const state = changeService(before, { spec: { ...spec, request }, inputsCause: "operator" });
+    expect(planOf(state).waves).toEqual([["ap-south"], ["eu-west", "us-east"]]);
+  });
+
+  it("tells receivers first when a change makes them serve something new", () => {
     const before = applied(threeClusters(), planOf(threeClusters()));
     const spec = threeClusters({}, {}, { versions: { v1: 400, v2: 100 } }).services.get(CHECKOUT)?.spec;
     const state = changeService(before, { ...(spec && { spec }) });

@@ -2,6 +2,7 @@ import type { Destination, DestinationKey, Split } from "../../model/destination
 import { compareDestinations, keyOf } from "../../model/destination.ts";
 import type { Version } from "../../model/ids.ts";
 import type { Reason } from "../../model/plan.ts";
+import { unreachable } from "../../model/result.ts";
 import type { Offer } from "../eligible.ts";
 import { weightOf } from "../eligible.ts";
 import type { SourceOutlook } from "../outlook.ts";
@@ -142,6 +143,8 @@ function boundText({ target, step, emergency }: Explanation, planning: Planning)
     case "no-safe-order":
     case "none":
       return `one step moves at most ${limit} (${perCent(limit)})`;
+    default:
+      return unreachable(step.bound);
   }
 }
 

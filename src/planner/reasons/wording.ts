@@ -1,4 +1,5 @@
 import type { ClusterState, Ramp } from "../../model/cluster.ts";
+import { unreachable } from "../../model/result.ts";
 import type { Placement } from "../allocate.ts";
 import type { Loss, Offer } from "../eligible.ts";
 import type { SourceOutlook } from "../outlook.ts";
@@ -32,6 +33,8 @@ export function lossText(loss: Loss, cluster: ClusterState | undefined): string 
       return "reports no ready endpoint";
     case "unreachable":
       return "is behind no gateway that anybody declared or reported";
+    default:
+      return unreachable(loss);
   }
 }
 
@@ -58,6 +61,8 @@ export function placementText({ flow, weight, manner }: Placement, context: Plac
       return `${what} found no room anywhere and is spread by capacity; ${roomText(context)}`;
     case "last-resort":
       return `${what} has nowhere else to go; a ceiling or drain gives way`;
+    default:
+      return unreachable(manner);
   }
 }
 
@@ -80,7 +85,9 @@ export function ceilingText({ destination, ceilingWeight, restriction }: Offer, 
       return `${destination.cluster} is unknown: ${most}, what it has now`;
     case "readiness-doubted":
       return `too many clusters report no ready endpoint to be believed: ${most}, what it has now`;
-    default:
+    case undefined:
       return most;
+    default:
+      return unreachable(restriction);
   }
 }
