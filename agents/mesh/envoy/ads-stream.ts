@@ -49,8 +49,8 @@ export interface Standing {
 /**
  * One client's side of the protocol ("state of the world", all kinds on one ordered stream). It answers what is asked, one
  * response of a kind at a time, and brings a new snapshot in make-before-break order: clusters, their endpoints, listeners,
- * routes; and what is gone last, in the other direction. Each step waits for the acknowledgement of the one before. A refusal
- * stops the later steps, unless the offer tolerates it.
+ * routes; and what is gone last, in the other direction. Listeners and routes wait for the acknowledgement of all before them. A
+ * refusal stops the later steps, unless the offer tolerates it.
  */
 export class AdsStream {
   readonly #send: (response: Response) => void;
@@ -115,7 +115,10 @@ export class AdsStream {
 
   /** Takes the next steps; true when none is left. */
   #isDone(offer: Offer): boolean {
-    for (const kind of KINDS) if (!this.#isStepDone(kind, offer)) return false;
+    // Both at once: an Envoy acknowledges new envoyClusters only when it has their endpoints.
+    const ready = (["cluster", "endpoints"] as const).map((kind) => this.#isStepDone(kind, offer));
+    if (ready.includes(false)) return false;
+    for (const kind of ["listener", "route"] as const) if (!this.#isStepDone(kind, offer)) return false;
     // First what callers see, then what that led to.
     return (["listener", "cluster"] as const).every((kind) => this.#isRemovalDone(kind, offer));
   }

@@ -1,6 +1,6 @@
 import type { Metric, MetricFamily } from "../../../proto/gen/io/prometheus/client/metrics_pb.ts";
 import type { Statistic } from "./statistics.ts";
-import { readStatistic } from "./statistics.ts";
+import { UPTIME, readStatistic } from "./statistics.ts";
 
 /** One statistic as a proxy just sent it. */
 export interface Sample {
@@ -18,24 +18,28 @@ export interface Counters {
 }
 
 /**
- * A proxy's counters. Its first message is the starting line: what it counted before is not of this agent's time. A counter
- * that appears later starts at zero; one that falls belongs to a restarted proxy and has grown by all it has.
+ * A proxy's counters. What a proxy counted before this agent's time, its first message tells, is the starting line; of one that
+ * started later, all counts. A counter that falls belongs to a restarted proxy and has grown by all it has.
+ *
+ * @param ageMs - how long the agent has been listening.
  */
-export function createCounters(): Counters {
+export function createCounters(ageMs: () => number): Counters {
   const totals = new Map<string, number>();
   const known = new Map<string, Statistic | undefined>();
   let isFirst = true;
+  let isOlder = true;
   const meaning = (name: string) => {
     if (!known.has(name)) known.set(name, readStatistic(name));
     return known.get(name);
   };
   const grown = (name: string, total: number) => {
-    const before = totals.get(name) ?? (isFirst ? total : 0);
+    const before = totals.get(name) ?? (isFirst && isOlder ? total : 0);
     totals.set(name, total);
     return total < before ? total : total - before;
   };
   return {
     read: (families) => {
+      if (isFirst) isOlder = upForMs(families) > ageMs();
       const samples = families.flatMap(({ name, metric: [metric] }) => {
         const statistic = meaning(name);
         if (statistic === undefined || metric === undefined) return [];
@@ -45,6 +49,12 @@ export function createCounters(): Counters {
       return samples;
     },
   };
+}
+
+/** How long the proxy has been up, to the second below; for ever, if it does not say. */
+function upForMs(families: readonly MetricFamily[]): number {
+  const seconds = families.find(({ name }) => name === UPTIME)?.metric[0]?.gauge?.value;
+  return seconds === undefined ? Infinity : seconds * 1_000;
 }
 
 function valueOf(metric: Metric, name: string, grown: (name: string, total: number) => number): number {

@@ -67,7 +67,7 @@ export async function createEnvoyMesh(options: EnvoyMeshOptions): Promise<EnvoyM
   const server = await serveAds({
     listen: options.ads,
     ...(options.tls === undefined ? {} : { tls: options.tls }),
-    beside: [loadReports({ intervalMs: options.loadReportMs ?? LOAD_REPORT_MS, tally }), metricsSink(view)],
+    beside: [loadReports({ intervalMs: options.loadReportMs ?? LOAD_REPORT_MS, tally }), metricsSink({ view, clock })],
     onChange: () => {
       for (const listener of changed) listener();
     },

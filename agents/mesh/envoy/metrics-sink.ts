@@ -13,15 +13,22 @@ import type { View } from "./view.ts";
 
 type Answer = sendUnaryData<MessageInitShape<typeof StreamMetricsResponseSchema>>;
 
+export interface MetricsSinkOptions {
+  readonly view: View;
+  /** Milliseconds that never go back. */
+  readonly clock: () => number;
+}
+
 /** Takes the statistics that Envoys send in a fixed rhythm and shows them to `view`. */
-export function metricsSink(view: View): Beside {
+export function metricsSink({ view, clock }: MetricsSinkOptions): Beside {
+  const startedAt = clock();
   // Kept over reconnections, so that nothing is counted twice.
   const counters = new Map<string, Counters>();
   const streamMetrics = (call: ServerReadableStream<StreamMetricsMessage, unknown>, answer: Answer) => {
     let node = "";
     call.on("data", (message: StreamMetricsMessage) => {
       node = message.identifier?.node?.id ?? node;
-      const known = counters.get(node) ?? createCounters();
+      const known = counters.get(node) ?? createCounters(() => clock() - startedAt);
       counters.set(node, known);
       view.see(node, known.read(message.envoyMetrics));
     });

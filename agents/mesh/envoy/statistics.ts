@@ -28,8 +28,12 @@ export type Statistic =
       readonly what: ZoneStatistic;
     };
 
+/** Seconds since an Envoy started. */
+export const UPTIME = "server.uptime";
+
 /** Matches the names that Envoy shall keep at all (RE2). Others cost it memory and everyone a transmission each time. */
 export const STATISTICS_WANTED = [
+  UPTIME.replace(".", "\\."),
   `cluster\\.(out|in|peer)/[^.]*\\.(${OF_CLUSTER.join("|")})`,
   `cluster\\.(out|in)/[^.]*\\.zone\\.[^.]*\\.[^.]*\\.(${OF_ZONE.join("|")})`,
 ].join("|");

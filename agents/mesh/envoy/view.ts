@@ -39,6 +39,7 @@ export interface ViewOptions {
 interface Trouble {
   readonly failures: number;
   readonly notReadySince: number | undefined;
+  readonly answeredAt: number | undefined;
 }
 
 /** A view that has seen nothing yet. */
@@ -51,10 +52,11 @@ export function createView({ cluster, clock, tally, onTrouble }: ViewOptions): V
     let isWorse = false;
     for (const { service, destination } of destinationsIn(scene)) {
       const key = keyFor(service, destination);
-      const before = troubles.get(key) ?? { failures: 0, notReadySince: undefined };
+      const before = troubles.get(key) ?? NO_TROUBLE;
       const after = {
         failures: failuresAfter(before, round, key),
         notReadySince: readiness(before, service, destination),
+        answeredAt: round.succeeded.has(key) ? clock() : before.answeredAt,
       };
       troubles.set(key, after);
       isWorse ||=
@@ -88,20 +90,22 @@ export function createView({ cluster, clock, tally, onTrouble }: ViewOptions): V
     peers: () => peersIn(healthy),
     evidence: () =>
       destinationsIn(scene).map(({ service, destination }) => {
-        const { failures, notReadySince } = troubles.get(keyFor(service, destination)) ?? NO_TROUBLE;
+        const trouble = troubles.get(keyFor(service, destination)) ?? NO_TROUBLE;
+        const { failures, notReadySince, answeredAt } = trouble;
         return {
           destination: keyOf(destination),
           service,
           cluster: destination.cluster,
           consecutiveConnectFailures: failures,
           noReadyEndpointForMs: notReadySince === undefined ? 0 : Math.max(1, Math.round(clock() - notReadySince)),
+          ...(answeredAt === undefined ? {} : { answeredAgoMs: Math.round(clock() - answeredAt) }),
         };
       }),
     workloads: () => workloadsIn(scene, healthy),
   };
 }
 
-const NO_TROUBLE: Trouble = { failures: 0, notReadySince: undefined };
+const NO_TROUBLE: Trouble = { failures: 0, notReadySince: undefined, answeredAt: undefined };
 
 /** What one report says about successes and failures, by service and destination. */
 interface Round {
