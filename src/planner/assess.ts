@@ -25,7 +25,10 @@ export function assess(state: FleetState, observed: Observed, context: EvidenceC
     const before = state.clusters.get(found.cluster);
     if (before === undefined) return [];
     if (before.verdict === "dead") return recovery(before, found, { ...context, isFrozen });
+    const isNew = before.firstHealthyAtMs === undefined;
     const isHeld = found.verdict === "dead" && !believed.has(found.cluster);
+    // A cluster that never proved itself carries nothing that its death could move.
+    if (isHeld && isNew) return judged(before, { ...found, verdict: "unknown" }, context);
     return judged(before, isHeld ? held(found) : found, context);
   });
   return [...events, ...verdicts];
@@ -36,11 +39,13 @@ export function assess(state: FleetState, observed: Observed, context: EvidenceC
  * longest first.
  */
 function believedDead(state: FleetState, evidence: readonly Evidence[]): ReadonlySet<ClusterId> {
-  const members = [...state.clusters.values()].filter(({ membership }) => membership === "active");
+  const active = [...state.clusters.values()].filter(({ membership }) => membership === "active");
+  const members = active.filter(({ firstHealthyAtMs }) => firstHealthyAtMs !== undefined);
+  const proven = new Set(members.map(({ spec }) => spec.cluster));
   const serving = members.filter(({ spec }) => isServing(state, spec.cluster)).length;
   const floor = Math.max(1, Math.ceil(members.length * SERVING_RATIO_MIN));
   const seeming = evidence
-    .filter(({ verdict }) => verdict === "dead")
+    .filter(({ cluster, verdict }) => verdict === "dead" && proven.has(cluster))
     .toSorted((a, b) => b.silentForMs - a.silentForMs || compareNames(a.cluster, b.cluster));
   const idle = seeming.filter(({ cluster }) => !isServing(state, cluster));
   const losses = seeming.filter(({ cluster }) => isServing(state, cluster)).slice(0, Math.max(0, serving - floor));

@@ -27,11 +27,17 @@ export function evidenceOf(state: FleetState, observed: Observed, context: Evide
   const active = [...state.clusters.values()]
     .filter(({ membership }) => membership === "active")
     .toSorted((a, b) => compareNames(a.spec.cluster, b.spec.cluster));
-  const heard = active.filter(({ spec }) => observed.clusters[spec.cluster] !== undefined).length;
+  const heard = active.filter(({ spec }) => isHeard(observed, spec.cluster)).length;
   const isCold = observed.collectingForMs < context.settings.coldStartMs && heard < active.length * HEARD_RATIO;
   return active
-    .filter(({ spec }) => !isCold || observed.clusters[spec.cluster] !== undefined)
-    .map((cluster) => judge(cluster, observed, context));
+    .filter(({ spec }) => !isCold || isHeard(observed, spec.cluster))
+    .flatMap((cluster) => judge(cluster, observed, context) ?? []);
+}
+
+/** Whether a report came since this leader listens; streams and others' views alone do not make a cluster heard. */
+function isHeard({ clusters, collectingForMs }: Observed, cluster: ClusterId): boolean {
+  const found = clusters[cluster];
+  return found !== undefined && found.silentForMs < collectingForMs;
 }
 
 /** What evidence is judged by besides state and reports. */
@@ -45,33 +51,35 @@ function judge(
   { spec, verdictSinceMs }: ClusterState,
   observed: Observed,
   { settings, atMs }: EvidenceContext,
-): Evidence {
+): Evidence | undefined {
+  const found = observed.clusters[spec.cluster];
+  const seen: Witnesses = found ?? UNSEEN;
+  const isUnheard = !isHeard(observed, spec.cluster);
   // Nobody can be silent to a planner for longer than it listens, nor for longer than the cluster is a member.
-  const unheard: ObservedCluster = {
-    silentForMs: Math.max(0, Math.min(observed.collectingForMs, atMs - verdictSinceMs)),
-    isStreamOpen: false,
-    peersReaching: 0,
-    peersFailing: 0,
-    appliedHashes: {},
-    refusals: [],
-    hasFallback: false,
-    traffic: {},
-  };
-  const seen = observed.clusters[spec.cluster] ?? unheard;
-  const isFresh = seen.silentForMs < settings.unknownAfterMs;
+  const longestMs = Math.max(0, Math.min(observed.collectingForMs, atMs - verdictSinceMs));
+  const silentForMs = found === undefined || isUnheard ? longestMs : found.silentForMs;
+  // Without a single report there is no evidence for it; against it only silence, once that is long enough.
+  if (isUnheard && silentForMs < settings.unknownAfterMs) return undefined;
   return {
     cluster: spec.cluster,
-    ...verdictOf(seen, settings),
-    isAlive: isFresh && seen.isStreamOpen,
-    silentForMs: seen.silentForMs,
+    ...verdictOf({ ...seen, silentForMs }, settings),
+    isAlive: silentForMs < settings.unknownAfterMs && seen.isStreamOpen,
+    silentForMs,
   };
 }
+
+type Witnesses = Pick<ObservedCluster, "isStreamOpen" | "peersReaching" | "peersFailing">;
+
+const UNSEEN: Witnesses = { isStreamOpen: false, peersReaching: 0, peersFailing: 0 };
 
 /**
  * Dead takes two independent witnesses: silence and the other clusters' view of its gateway; or, where nobody says that
  * the gateway answers, a longer silence and a closed stream. All else that is silent is unknown.
  */
-function verdictOf(seen: ObservedCluster, settings: Settings): Pick<Evidence, "verdict" | "text"> {
+function verdictOf(
+  seen: Witnesses & { readonly silentForMs: number },
+  settings: Settings,
+): Pick<Evidence, "verdict" | "text"> {
   const { silentForMs, isStreamOpen, peersReaching, peersFailing } = seen;
   const peers = `${peersFailing} of ${peersFailing + peersReaching} other clusters see its gateway fail`;
   if (silentForMs < settings.unknownAfterMs) {

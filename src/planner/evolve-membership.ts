@@ -130,9 +130,10 @@ function foldCordon(draft: Draft, event: EventOf<CordonKind>): void {
     const { force: _force, ...asked } = event.drain;
     return { ...rest, drain: { ...asked, startedAtMs: draft.atMs, phase: "draining" } };
   });
-  if (event.kind !== "drain-finished") {
-    draft.raiseInputsWhere((service) => runsIn(service, event.cluster), "operator");
-  }
+  if (event.kind === "drain-finished") return;
+  // What returns is paced by its ramp; it need not be watched as what is taken away.
+  const cause = event.kind === "cluster-uncordoned" ? "ramp" : "operator";
+  draft.raiseInputsWhere((service) => runsIn(service, event.cluster), cause);
 }
 
 /** Whether a version of the service is declared to run in the cluster. */

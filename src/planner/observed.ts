@@ -17,7 +17,10 @@ export interface Observation {
   readonly freshForMs?: number;
 }
 
-/** Folds the newest report of each cluster into what decisions see. Sorted, so that equal reports give equal bytes. */
+/**
+ * Folds the newest report of each cluster into what decisions see. A cluster that is only known by its stream or by what
+ * others see of it is silent for as long as this replica listens. Sorted, so that equal reports give equal bytes.
+ */
 export function observe(reports: ReadonlyMap<ClusterId, ClusterReport>, observation: Observation): Observed {
   const { atMs, collectingForMs, streams, freshForMs = DEFAULT_SETTINGS.unknownAfterMs } = observation;
   const sorted = [...reports.values()].toSorted((a, b) => compareNames(a.cluster, b.cluster));
@@ -37,7 +40,24 @@ export function observe(reports: ReadonlyMap<ClusterId, ClusterReport>, observat
       traffic: trafficOf(report),
     },
   ]);
-  return { atMs, collectingForMs, clusters: Object.fromEntries(clusters) };
+  // Streams and others' views are witnesses too, for clusters whose reports do not come through.
+  const unheard = [...new Set([...streams, ...views.keys()])]
+    .filter((cluster) => !reports.has(cluster))
+    .map((cluster): readonly [ClusterId, ObservedCluster] => [
+      cluster,
+      {
+        silentForMs: collectingForMs,
+        isStreamOpen: streams.has(cluster),
+        peersReaching: views.get(cluster)?.reaching ?? 0,
+        peersFailing: views.get(cluster)?.failing ?? 0,
+        appliedHashes: {},
+        refusals: [],
+        hasFallback: false,
+        traffic: {},
+      },
+    ]);
+  const all = [...clusters, ...unheard].toSorted(([a], [b]) => compareNames(a, b));
+  return { atMs, collectingForMs, clusters: Object.fromEntries(all) };
 }
 
 function silenceOf({ receivedAtMs }: ClusterReport, atMs: number): number {

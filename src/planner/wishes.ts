@@ -38,10 +38,11 @@ function isOperated(source: SourceOutlook, planning: Planning): boolean {
   );
 }
 
-/** Where a source is held, though its pin or the planner would have it elsewhere. */
-function heldAt({ cluster, now }: SourceOutlook, planning: Planning): Split | undefined {
+/** Where a source is held, though its pin or the planner would have it elsewhere. An abort is held by nothing. */
+function heldAt(source: SourceOutlook, planning: Planning): Split | undefined {
+  const { cluster, now } = source;
   const shift = runningShiftOf(cluster, planning);
-  const isFrozen = shift === undefined && planning.state.freeze !== undefined;
+  const isFrozen = shift === undefined && planning.state.freeze !== undefined && !isReturning(source, planning);
   return isFrozen || shift?.phase === "holding" ? now : undefined;
 }
 

@@ -1,4 +1,3 @@
-import { expect } from "vitest";
 import type { Command, Envelope, Proposal } from "../../src/model/command.ts";
 import type { DestinationKey } from "../../src/model/destination.ts";
 import { keyOf } from "../../src/model/destination.ts";
@@ -60,7 +59,7 @@ export class Play {
   /** Decides and expects a refusal that changes nothing. */
   refuses(command: Command, envelope: Partial<Envelope> = {}): Refusal {
     const decision = decide(this.state, this.#envelope(command, envelope), this.settings);
-    if (decision.ok) expect.fail(`accepted: ${JSON.stringify(decision.value)}`);
+    if (decision.ok) throw new Error(`accepted: ${JSON.stringify(decision.value)}`);
     return decision.refusal;
   }
 
@@ -75,7 +74,7 @@ export class Play {
   /** Turns until something holds, at most so often. */
   turnUntil(holds: (state: FleetState) => boolean, { ms = 1_000, turns = 200 } = {}): void {
     for (let turn = 0; turn < turns && !holds(this.state); turn += 1) this.turn(ms);
-    expect(holds(this.state), "the play comes to this point").toBe(true);
+    if (!holds(this.state)) throw new Error(`the play never comes to this point in ${turns} turns`);
   }
 
   /** What the planning worker and the engine do with whatever is due. */

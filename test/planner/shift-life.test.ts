@@ -56,7 +56,7 @@ describe("the life of a shift", () => {
         { ...seen, windowStartedAtMs: 1e12, shares: { "us-east/v1": 1 } },
       ]),
     );
-    play.troubles = { "us-east": { traffic: astray as typeof traffic } };
+    play.troubles = { "us-east": { traffic: astray } };
     for (let turn = 0; turn < 30; turn += 1) play.turn();
     expect(play.weights("us-east")["eu-west/v1"]).toBe(2_500);
     expect(play.service().rollout?.waitsFor).toMatch(/share that us-east sends to eu-west\/v1/);
@@ -70,7 +70,7 @@ describe("the life of a shift", () => {
     const old = Object.fromEntries(
       Object.entries(traffic).map(([id, seen]) => [id, { ...seen, windowStartedAtMs: 0 }]),
     );
-    play.troubles = { "us-east": { traffic: old as typeof traffic } };
+    play.troubles = { "us-east": { traffic: old } };
     for (let turn = 0; turn < 30; turn += 1) play.turn();
     expect(play.service().rollout?.waitsFor).toBe("a full window of traffic of us-east");
   });
@@ -110,6 +110,7 @@ describe("the life of a shift", () => {
     play.do(aShift(HALF));
     play.troubles = { "ap-south": { silentForMs: 10_000 } };
     play.turnUntil(() => play.state.shifts.get(S1)?.phase === "completed", { turns: 60 });
+    expect(play.cluster("ap-south").verdict).toBe("unknown");
   });
 
   it("returns to what was before when it is aborted, at once", () => {
