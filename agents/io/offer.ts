@@ -66,7 +66,8 @@ function readRouteSets(all: readonly Uint8Array[]): Result<Pick<Offer, "changed"
     const read = decodeRouteSet(bytes);
     const hash = hashOfRouteSet(bytes);
     if (read.ok) {
-      changed.push({ hash, routeSet: read.value, bytes });
+      // A copy: what a message holds is a view of the whole message, which would be kept for its smallest part.
+      changed.push({ hash, routeSet: read.value, bytes: new Uint8Array(bytes) });
       continue;
     }
     const service = serviceNameIn(bytes);
