@@ -78,8 +78,11 @@ export const waterfall: Allocator = { allocate };
 function allocate(problem: Problem): Allocation {
   const flows = problem.flows.filter(({ weight }) => weight > 0).toSorted(compareFlows);
   const ledger = new Ledger(problem);
+  const table = tableOf(problem);
   for (const round of ROUNDS) {
-    const pairs = pairsOf(flows, problem, round);
+    const open = flows.filter((flow) => ledger.rest(flow) > 0);
+    if (open.length === 0) break;
+    const pairs = pairsOf(open, table, round);
     fill(pairs, ledger, round);
     overflow(pairs, ledger, round);
   }
@@ -111,27 +114,44 @@ export interface Pair {
   readonly offer: Offer;
 }
 
-/** The closest first. */
-function pairsOf(flows: readonly Flow[], problem: Problem, round: Round): readonly Pair[] {
-  const offers = new Map(problem.sources.map((source) => [source.cluster, source.offers]));
-  return flows
-    .flatMap((flow) => (offers.get(flow.source) ?? []).map((offer) => ({ flow, offer })))
-    .filter((pair) => isConsidered(pair, problem, round))
-    .toSorted((a, b) => comparePairs(a, b, problem.service));
+/** What pairs are made of, looked up once per problem. */
+interface Table {
+  readonly stableVersion: Version;
+  readonly offers: ReadonlyMap<ClusterId, readonly Offer[]>;
+  /** Place of each destination among equals, different for each service. */
+  readonly ranks: ReadonlyMap<DestinationKey, number>;
 }
 
-function isConsidered({ flow, offer }: Pair, { stableVersion }: Problem, round: Round): boolean {
+function tableOf({ service, stableVersion, sources }: Problem): Table {
+  const keys = new Set(sources.flatMap(({ offers }) => offers.map(({ key }) => key)));
+  const ranked = [...keys].toSorted((a, b) => compareTies(service, a, b));
+  return {
+    stableVersion,
+    offers: new Map(sources.map(({ cluster, offers }) => [cluster, offers])),
+    ranks: new Map(ranked.map((key, rank) => [key, rank])),
+  };
+}
+
+/** The closest first. */
+function pairsOf(flows: readonly Flow[], table: Table, round: Round): readonly Pair[] {
+  return flows
+    .flatMap((flow) => (table.offers.get(flow.source) ?? []).map((offer) => ({ flow, offer })))
+    .filter((pair) => isConsidered(pair, table, round))
+    .toSorted((a, b) => comparePairs(a, b, table));
+}
+
+function isConsidered({ flow, offer }: Pair, { stableVersion }: Table, round: Round): boolean {
   if (offer.isDraining && round.draining === "left-out") return false;
   const { version } = offer.destination;
   if (round.versions === "own") return version === flow.version;
   return round.versions === "any" || version === stableVersion;
 }
 
-function comparePairs(a: Pair, b: Pair, service: ServiceId): number {
+function comparePairs(a: Pair, b: Pair, { ranks }: Table): number {
   return (
     Number(!isLocal(a)) - Number(!isLocal(b)) ||
     a.offer.rttMs - b.offer.rttMs ||
-    compareTies(service, a.offer.key, b.offer.key) ||
+    (ranks.get(a.offer.key) ?? 0) - (ranks.get(b.offer.key) ?? 0) ||
     compareFlows(a.flow, b.flow)
   );
 }

@@ -41,8 +41,13 @@ function weightedClusters({ splits }: FallbackProblem): readonly ClusterId[] {
 
 function fallbacksFor(lost: ClusterId, problem: FallbackProblem): Fallbacks {
   const { service, stableVersion, utilisationMax, allocator } = problem;
-  const sources = problem.sources.map((source) => survivingSource(source, lost, problem));
   const flows = problem.sources.flatMap(({ cluster }) => lostFlows(cluster, lost, problem));
+  const falling = new Set(flows.map(({ source }) => source));
+  const sources = problem.sources.map((source) => {
+    const surviving = survivingSource(source, lost, problem);
+    // Who loses nothing chooses nothing: only what it keeps counts.
+    return falling.has(source.cluster) ? surviving : { ...surviving, offers: [] };
+  });
   const { placements } = allocator.allocate({ service, stableVersion, sources, flows, utilisationMax });
   const found = new Map<ClusterId, Map<DestinationKey, Split>>();
   for (const flow of flows) {

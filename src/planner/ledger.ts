@@ -78,44 +78,51 @@ export class Ledger {
   }
 }
 
+/** Demand of each version against what its destinations take up to their thresholds. */
 function overloadOf(problem: Problem): ReadonlyMap<Version, number> {
-  const versions = new Set(
-    problem.sources.flatMap(({ offers }) => offers.map(({ destination }) => destination.version)),
-  );
-  const factors = [...versions]
-    .toSorted(compareNames)
-    .map((version) => [version, demandFor(version, problem) / takenBy(version, problem)] as const);
+  const rooms = roomsOf(problem);
+  const demands = demandsOf(problem, rooms);
+  const factors = [...Map.groupBy(rooms.values(), ({ version }) => version)].map(([version, found]) => {
+    const roomRps = found.reduce((sum, room) => sum + room.roomRps, 0);
+    return [version, (demands.get(version) ?? 0) / roomRps] as const;
+  });
   return new Map(factors.filter(([, factor]) => factor > 1 && Number.isFinite(factor)));
 }
 
-/** What the version's destinations take up to their thresholds, in rps; infinite where one's capacity is not known. */
-function takenBy(version: Version, { sources, utilisationMax }: Problem): number {
-  const capacities = new Map<DestinationKey, number>();
+interface Room {
+  readonly version: Version;
+  /** Infinite where the capacity is not known. */
+  readonly roomRps: number;
+}
+
+/** Every destination that somebody who sends anything could use, by name: sums must not depend on any order. */
+function roomsOf({ sources, utilisationMax }: Problem): ReadonlyMap<DestinationKey, Room> {
+  const rooms = new Map<DestinationKey, Room>();
   for (const { demandRps, offers } of sources) {
     if (demandRps === 0) continue;
-    for (const offer of offers) {
-      if (offer.destination.version !== version || offer.isDraining) continue;
-      capacities.set(offer.key, (offer.capacityRps ?? Infinity) * utilisationMax);
+    for (const { key, destination, isDraining, capacityRps } of offers)
+      if (!isDraining && !rooms.has(key))
+        rooms.set(key, { version: destination.version, roomRps: (capacityRps ?? Infinity) * utilisationMax });
+  }
+  return new Map([...rooms].toSorted(([a], [b]) => compareNames(a, b)));
+}
+
+function demandsOf(
+  { sources, flows }: Problem,
+  rooms: ReadonlyMap<DestinationKey, Room>,
+): ReadonlyMap<Version, number> {
+  const demands = new Map<Version, number>();
+  const moving = Map.groupBy(flows, ({ source }) => source);
+  const add = (version: Version, rps: number) => demands.set(version, (demands.get(version) ?? 0) + rps);
+  for (const { cluster, demandRps, kept } of sources.toSorted((a, b) => compareNames(a.cluster, b.cluster))) {
+    for (const { version, weight } of (moving.get(cluster) ?? []).toSorted((a, b) =>
+      compareNames(a.version, b.version),
+    ))
+      add(version, (weight / WEIGHT_TOTAL) * demandRps);
+    for (const [key, weight] of [...kept].toSorted(([a], [b]) => compareNames(a, b))) {
+      const room = rooms.get(key);
+      if (room !== undefined) add(room.version, (weight / WEIGHT_TOTAL) * demandRps);
     }
   }
-  return sumInOrder(capacities);
-}
-
-function demandFor(version: Version, { sources, flows }: Problem): number {
-  const demands = new Map<ClusterId, number>();
-  for (const { cluster, demandRps, offers, kept } of sources) {
-    const held = offers
-      .filter((offer) => offer.destination.version === version && !offer.isDraining)
-      .reduce((sum, offer) => sum + (kept.get(offer.key) ?? 0), 0);
-    const moving = flows
-      .filter((flow) => flow.source === cluster && flow.version === version)
-      .reduce((sum, { weight }) => sum + weight, 0);
-    demands.set(cluster, ((held + moving) / WEIGHT_TOTAL) * demandRps);
-  }
-  return sumInOrder(demands);
-}
-
-/** Sums by name, so that the last bit of the sum does not depend on the order of insertion. */
-function sumInOrder(amounts: ReadonlyMap<string, number>): number {
-  return [...amounts.keys()].toSorted(compareNames).reduce((sum, name) => sum + (amounts.get(name) ?? 0), 0);
+  return demands;
 }
