@@ -1,6 +1,6 @@
 import { Server } from "@grpc/grpc-js";
 import type { ServerOptions } from "@grpc/grpc-js";
-import { HealthImplementation, service as healthService } from "grpc-health-check";
+import { HealthImplementation } from "grpc-health-check";
 import type { Logger } from "pino";
 import { AdminService } from "../../../proto/gen/weir/v1/admin_pb.ts";
 import { AgentService, JoinService } from "../../../proto/gen/weir/v1/agent_pb.ts";
@@ -26,6 +26,7 @@ import { planService, statusService } from "./operator/plan-service.ts";
 import { serviceService } from "./operator/service-service.ts";
 import { shiftService } from "./operator/shift-service.ts";
 import type { Pusher } from "./push/pusher.ts";
+import { healthContract } from "./reflection/health-contract.ts";
 import { addReflection } from "./reflection/reflection.ts";
 import { openUnixListener } from "./unix-listener.ts";
 import type { UnixListener } from "./unix-listener.ts";
@@ -197,14 +198,8 @@ function operatorServer(options: PlannerServersOptions, gatekeeper: Gatekeeper, 
   bindService(server, { service: AdminService, code: adminService(parts), binding });
   health.addToServer(server);
   const services = [ClusterService, ServiceService, ShiftService, PlanService, StatusService, AdminService];
-  addReflection(server, { services, foreign: healthDescriptors() });
+  addReflection(server, { services, foreign: [healthContract()] });
   return server;
-}
-
-function healthDescriptors(): readonly Uint8Array[] {
-  return Object.values(healthService)
-    .slice(0, 1)
-    .flatMap(({ requestType }) => ("fileDescriptorProtos" in requestType ? requestType.fileDescriptorProtos : []));
 }
 
 function gatekeeperFor(source: CallSource, audience: Audience, { log, metrics }: PlannerServersOptions): Gatekeeper {

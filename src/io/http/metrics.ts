@@ -15,6 +15,7 @@ export interface Metrics {
   /** From the commit that released something to the agent's acknowledgement. */
   readonly pushSeconds: Histogram;
   readonly goodbyes: Counter<"code">;
+  readonly reportsDropped: Counter<"code">;
 }
 
 /** Seconds: from a loopback call to the longest unary deadline. */
@@ -71,6 +72,12 @@ function pushMetrics(registry: Registry) {
       name: "weir_push_seconds",
       help: "From sending a delta to its acknowledgement.",
       buckets: BUCKETS,
+      registers,
+    }),
+    reportsDropped: new Counter({
+      name: "weir_reports_dropped_total",
+      help: "Agents' reports that were not taken, by reason.",
+      labelNames: ["code"],
       registers,
     }),
     goodbyes: new Counter({

@@ -4,7 +4,7 @@ import { constants } from "node:crypto";
 import type { Clock } from "../../engine/ports.ts";
 import type { Authority } from "./authority.ts";
 import { issue } from "./issue.ts";
-import { exportKeyPem, makeKeys } from "./x509.ts";
+import { exportKeyPem, exportPublicKey, makeKeys } from "./x509.ts";
 
 /** The certificate that a replica's listeners show, made anew before it ends. */
 export interface ServerIdentity {
@@ -75,7 +75,7 @@ export async function createServerIdentity(
 async function makeContext(authority: Authority, options: ServerIdentityOptions): Promise<SecureContextOptions> {
   const { replica, hosts, ttlMs, clock } = options;
   const keys = await makeKeys();
-  const publicKey = new Uint8Array(await crypto.subtle.exportKey("spki", keys.publicKey));
+  const publicKey = await exportPublicKey(keys.publicKey);
   const identity = { kind: "planner" as const, name: replica };
   const { chainPem } = await issue(authority, { identity, publicKey, hosts, ttlMs, nowMs: clock.nowMs() });
   const context = {

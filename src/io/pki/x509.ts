@@ -47,6 +47,11 @@ export async function exportKeyPem(key: webcrypto.CryptoKey): Promise<string> {
   return `-----BEGIN PRIVATE KEY-----\n${lines.join("\n")}\n-----END PRIVATE KEY-----\n`;
 }
 
+/** DER of a public key's SubjectPublicKeyInfo. */
+export async function exportPublicKey(key: webcrypto.CryptoKey): Promise<Uint8Array> {
+  return new Uint8Array(await webcrypto.subtle.exportKey("spki", key));
+}
+
 /** Imports a PKCS#8 private key (DER) for signing. Throws when it is no P-256 key. */
 export async function importKey(pkcs8: Uint8Array): Promise<webcrypto.CryptoKey> {
   return webcrypto.subtle.importKey("pkcs8", Uint8Array.from(pkcs8), KEY_ALGORITHM, false, ["sign"]);

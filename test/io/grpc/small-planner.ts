@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { createAuthority } from "../../../src/io/pki/authority.ts";
 import type { Authority } from "../../../src/io/pki/authority.ts";
 import { createServerIdentity } from "../../../src/io/pki/server-identity.ts";
+import { DEFAULT_SETTINGS } from "../../../src/model/settings.ts";
 import { SYSTEM_CLOCK } from "../../../src/io/clock.ts";
 import { Pusher } from "../../../src/io/grpc/push/pusher.ts";
 import type { PusherOptions } from "../../../src/io/grpc/push/pusher.ts";
@@ -75,7 +76,7 @@ export async function startPlanner(push: Partial<PusherOptions> = {}): Promise<S
       joinAddresses: ["127.0.0.1:7441"],
       operatorAddresses: ["127.0.0.1:7443"],
       replicas: () => [],
-      previewShift: () => ({ ok: false, refusal: { code: "UNKNOWN_SERVICE", field: "service", message: "none" } }),
+      settings: DEFAULT_SETTINGS,
     },
     certificates: {
       engine,

@@ -1,12 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ReplicaStatusSchema } from "../../../../proto/gen/weir/v1/traffic_pb.ts";
 import type { Clock, Engine, Randomness } from "../../../engine/ports.ts";
-import type { Command } from "../../../model/command.ts";
-import type { FleetState } from "../../../model/fleet.ts";
-import type { Observed } from "../../../model/observed.ts";
-import type { Refusal } from "../../../model/refusal.ts";
-import type { Result } from "../../../model/result.ts";
-import type { ShiftPreview } from "../../../wire/shift.ts";
+import type { Settings } from "../../../model/settings.ts";
 import type { Authority } from "../../pki/authority.ts";
 
 /** What the operators' API is made of. */
@@ -21,9 +16,6 @@ export interface OperatorParts {
   readonly operatorAddresses: readonly string[];
   /** Every replica that was heard lately, this one first. */
   readonly replicas: () => readonly MessageInitShape<typeof ReplicaStatusSchema>[];
-  /** What a shift would do, by the same code as the real one. */
-  readonly previewShift: (
-    command: Extract<Command, { kind: "request-shift" }>,
-    seen: { readonly state: FleetState; readonly observed: Observed },
-  ) => Result<ShiftPreview, Refusal>;
+  /** For previews, which plan as the real thing does. */
+  readonly settings: Settings;
 }

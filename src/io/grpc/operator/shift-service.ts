@@ -5,6 +5,7 @@ import type { ShiftId } from "../../../model/ids.ts";
 import { ok } from "../../../model/result.ts";
 import { hasEnded } from "../../../model/shift.ts";
 import type { Shift } from "../../../model/shift.ts";
+import { previewSteps } from "../../../planner/preview.ts";
 import { toSequence } from "../../../wire/position.ts";
 import {
   abortShift,
@@ -26,11 +27,15 @@ export function shiftService(parts: OperatorParts): Implementation<typeof ShiftS
   const one = (state: FleetState, { sequence, subject }: { sequence: number; subject: string }) =>
     mapped(findShift(state, subject), (shift) => ({ shift: toShift(shift, state), sequence: toSequence(sequence) }));
   return {
-    previewShift: async (request) => {
+    previewShift: async (request, { actor }) => {
       const command = previewShift(request);
       if (!command.ok) return command;
-      const seen = { state: engine.state(), observed: engine.observed() };
-      return mapped(parts.previewShift(command.value, seen), toPreview);
+      const before = engine.state();
+      const after = engine.preview({ command: command.value, actor, requestId: "", requestDigest: "" });
+      return mapped(after, (state) => {
+        const hypothesis = { service: command.value.service, before, after: state };
+        return toPreview({ ...previewSteps(hypothesis, parts.settings), sequence: before.sequence });
+      });
     },
     requestShift: async (request, call) => {
       const command = requestShift(request, `shift-${randomness.id()}` as ShiftId);

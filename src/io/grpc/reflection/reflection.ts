@@ -1,4 +1,4 @@
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { toBinary } from "@bufbuild/protobuf";
 import type { DescFile, DescService } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import type { FileDescriptorProto } from "@bufbuild/protobuf/wkt";
@@ -11,17 +11,14 @@ import type { ReflectionAnswer, ReflectionQuestion } from "./contract.ts";
 /** What a server can be asked about. */
 export interface Reflected {
   readonly services: readonly DescService[];
-  /** Serialised descriptors of services that other libraries brought. */
-  readonly foreign: readonly Uint8Array[];
+  /** Descriptors of services that other libraries brought. */
+  readonly foreign: readonly FileDescriptorProto[];
 }
 
 /** Adds server reflection, so that `buf curl` and `grpcurl` need no proto files. */
 export function addReflection(server: Server, { services, foreign }: Reflected): void {
   const contracts = REFLECTION_PACKAGES.map(reflectionContract);
-  const others = [
-    ...foreign.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes)),
-    ...contracts.map(({ file }) => file),
-  ];
+  const others = [...foreign, ...contracts.map(({ file }) => file)];
   const index = indexOf(
     services.map(({ file }) => file),
     others,
