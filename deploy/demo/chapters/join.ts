@@ -1,0 +1,91 @@
+import { Membership } from "../../../proto/gen/weir/v1/fleet_pb.ts";
+import { Protocol, RetryScope } from "../../../proto/gen/weir/v1/plan_pb.ts";
+import { waitForCluster } from "../clusters.ts";
+import { METHODS } from "../operator.ts";
+import type { Chapter, Outcome, Play } from "../play.ts";
+import { DEMO_PACE } from "../shifting.ts";
+import { capacityRps, PORTS, roundTripMs, type DemoCluster, type DemoWorkload } from "../topology.ts";
+import { pause, waitFor } from "../waiting.ts";
+
+/** Clusters join with tokens, get certificates, are accepted and become active; services are declared. */
+export const JOIN: Chapter = { name: "join", title: "clusters join with one-use tokens and are accepted", run };
+
+async function run(play: Play): Promise<Outcome> {
+  const { clusters } = play.topology;
+  await Promise.all(clusters.map(async (cluster) => join(play, cluster)));
+  await declareServices(play);
+  await Promise.all(clusters.map(async ({ name }) => play.stack.awaitTraffic(name)));
+  const fromMs = Date.now();
+  await Promise.all(clusters.map(async ({ name }) => play.stack.startCallers(name)));
+  play.say("callers started in every cluster");
+  const enough = async (): Promise<true | undefined> =>
+    play.tally.count({ fromMs }).requests >= 500 ? true : undefined;
+  await waitFor("the first 500 requests", enough, { timeoutMs: 30_000 });
+  await pause(200);
+  const sources = new Set(clusters.map(({ name }) => name));
+  const counts = [...sources].map((name) => play.tally.count({ fromMs, sources: [name] }).requests);
+  return {
+    counted: { fromMs, untilMs: Date.now() },
+    checks: [
+      { claim: "every cluster carries requests", holds: counts.every((count) => count > 0), seen: counts.join(", ") },
+    ],
+  };
+}
+
+async function join(play: Play, cluster: DemoCluster): Promise<void> {
+  const others = play.topology.clusters.filter(({ name }) => name !== cluster.name);
+  const { token } = await play.operator.call(METHODS.registerCluster, {
+    requestId: `demo-register-${cluster.name}`,
+    spec: {
+      name: cluster.name,
+      region: cluster.name,
+      gateway: { address: cluster.address, port: PORTS.wan },
+      rttMs: Object.fromEntries(others.map(({ name }) => [name, roundTripMs(cluster.name, name)])),
+    },
+  });
+  await play.stack.startCluster(cluster.name, token);
+  await waitForCluster(play, cluster.name, {
+    what: "pending",
+    timeoutMs: 20_000,
+    holds: ({ membership }) => membership === Membership.PENDING,
+  });
+  await play.operator.call(METHODS.acceptCluster, { requestId: `demo-accept-${cluster.name}`, cluster: cluster.name });
+  await waitForCluster(play, cluster.name, {
+    what: "active",
+    timeoutMs: 20_000,
+    holds: ({ membership }) => membership === Membership.ACTIVE,
+  });
+  play.say(`${cluster.name}: token redeemed, certificate issued, accepted, active`);
+}
+
+async function declareServices(play: Play): Promise<void> {
+  await declare(play, "shop/checkout", { protocol: Protocol.HTTP, port: PORTS.checkout, request: {} });
+  // Its owner vouches that greeting twice does no harm; no gRPC method says so by itself.
+  await declare(play, "shop/greeter", {
+    protocol: Protocol.GRPC,
+    port: PORTS.greeter,
+    request: { retryScope: RetryScope.ALL },
+  });
+}
+
+async function declare(
+  play: Play,
+  name: DemoWorkload["service"],
+  how: { readonly protocol: Protocol; readonly port: number; readonly request: { readonly retryScope?: RetryScope } },
+): Promise<void> {
+  const deployments = play.topology.clusters.flatMap((cluster) =>
+    cluster.workloads
+      .filter(({ service }) => service === name)
+      .map((workload) => ({
+        destination: { cluster: cluster.name, version: workload.version },
+        capacityRps: capacityRps(workload),
+      })),
+  );
+  await play.operator.call(METHODS.applyService, {
+    requestId: `demo-apply-${name}`,
+    spec: { name, ...how, stableVersion: "v1", deployments, pace: DEMO_PACE },
+  });
+  play.say(
+    `${name} declared: ${deployments.map(({ destination: { cluster, version } }) => `${cluster}/${version}`).join(", ")}`,
+  );
+}

@@ -1,0 +1,63 @@
+import { ShiftPhase } from "../../../proto/gen/weir/v1/traffic_pb.ts";
+import { METHODS } from "../operator.ts";
+import type { Chapter, Outcome, Play } from "../play.ts";
+import { aligned, intendedShares, observedShares, sharesMatch } from "../shares.ts";
+import { followShift, requestShift } from "../shifting.ts";
+import { pause, waitFor } from "../waiting.ts";
+
+/** The leading planner is killed in the middle of a shift; the other one finishes it. */
+export const LEADER_DEATH: Chapter = {
+  name: "leader-death",
+  title: "the leading planner dies in the middle of a shift",
+  run,
+};
+
+async function run(play: Play): Promise<Outcome> {
+  const fromMs = Date.now();
+  const wanted = {
+    weights: { "ap-south/v1": 2_500, "us-east/v1": 7_500 },
+    reason: "demo: a shift that outlives its planner",
+  };
+  const shift = await requestShift(play, "ap-south", wanted);
+  await waitFor("the first step", async () => ((await stepsOf(play, shift)) >= 1 ? true : undefined), {
+    timeoutMs: 15_000,
+  });
+  const leader = await leaderNow(play);
+  await play.stack.killPlanner(leader);
+  const killedAtMs = Date.now();
+  play.say(`${leader} led and is killed after the first step`);
+  const next = await waitFor("another leader", async () => other(await leaderNow(play), leader), { timeoutMs: 20_000 });
+  const tookMs = Date.now() - killedAtMs;
+  play.say(`${next} leads after ${(tookMs / 1_000).toFixed(1)} s`);
+  const completed = await followShift(play, shift, 30_000);
+  await play.stack.startPlanner(leader);
+  const steady = { fromMs: Date.now(), untilMs: Date.now() + 3_000 };
+  await pause(3_300);
+  const both = aligned(await intendedShares(play, ["ap-south"]), observedShares(play, steady, ["ap-south"]));
+  return {
+    counted: { fromMs, untilMs: Date.now() },
+    ...both,
+    checks: [
+      { claim: "another planner leads within 20 s", holds: tookMs <= 20_000, seen: `${tookMs} ms` },
+      {
+        claim: "it finishes the shift",
+        holds: completed.phase === ShiftPhase.COMPLETED,
+        seen: `${completed.stepsTaken} steps`,
+      },
+      ...sharesMatch(play, steady, both),
+    ],
+  };
+}
+
+async function stepsOf(play: Play, shift: string): Promise<number> {
+  return (await play.operator.call(METHODS.getShift, { shift })).shift?.stepsTaken ?? 0;
+}
+
+async function leaderNow(play: Play): Promise<string> {
+  const { replicas } = await play.operator.call(METHODS.getStatus, {});
+  return replicas.find(({ isLeading }) => isLeading)?.replica ?? "";
+}
+
+function other(leader: string, former: string): string | undefined {
+  return leader === "" || leader === former ? undefined : leader;
+}

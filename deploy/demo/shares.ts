@@ -1,0 +1,75 @@
+import { METHODS } from "./operator.ts";
+import type { Check, Play, Shares } from "./play.ts";
+import type { Selection } from "./tally.ts";
+
+/** Shares that the planner intends for the moved service now, per source. */
+export async function intendedShares(play: Play, sources: readonly string[]): Promise<Shares> {
+  const status = await play.operator.call(METHODS.getStatus, { service: play.service });
+  const rows = status.sources.filter((source) => source.service === play.service && sources.includes(source.cluster));
+  return Object.fromEntries(
+    rows.map((row) => [
+      row.cluster,
+      Object.fromEntries(
+        row.shares
+          .filter(({ intendedWeight }) => intendedWeight > 0)
+          .map(({ destination, intendedWeight }) => [
+            `${destination?.cluster}/${destination?.version}`,
+            intendedWeight / 10_000,
+          ]),
+      ),
+    ]),
+  );
+}
+
+/** Shares that the load generators counted, over the same keys and whatever else answered. */
+export function observedShares(play: Play, selection: Selection, sources: readonly string[]): Shares {
+  return Object.fromEntries(
+    sources.map((source) => [
+      source,
+      play.tally.count({ ...selection, sources: [source], service: play.service }).shares,
+    ]),
+  );
+}
+
+/** Gives both sides the same keys, so that a missing share reads as the zero it is. */
+export function aligned(intended: Shares, observed: Shares): { readonly intended: Shares; readonly observed: Shares } {
+  const sources = [...new Set([...Object.keys(intended), ...Object.keys(observed)])];
+  const keysOf = (source: string): string[] =>
+    [...new Set([...Object.keys(intended[source] ?? {}), ...Object.keys(observed[source] ?? {})])].toSorted();
+  const filled = (shares: Shares): Shares =>
+    Object.fromEntries(
+      sources.map((source) => [
+        source,
+        Object.fromEntries(keysOf(source).map((key) => [key, Number((shares[source]?.[key] ?? 0).toFixed(4))])),
+      ]),
+    );
+  return { intended: filled(intended), observed: filled(observed) };
+}
+
+/**
+ * Claims that observed shares are the intended ones. Requests choose at random, so that a share p of n requests may
+ * differ by four standard deviations, and by half a percent whatever n.
+ */
+export function sharesMatch(
+  play: Play,
+  selection: Selection,
+  both: { readonly intended: Shares; readonly observed: Shares },
+): readonly Check[] {
+  return Object.entries(both.intended).flatMap(([source, shares]) => {
+    const { requests } = play.tally.count({ ...selection, sources: [source], service: play.service });
+    return Object.entries(shares).map(([key, share]) => {
+      const seen = both.observed[source]?.[key] ?? 0;
+      const allowed = 0.005 + 4 * Math.sqrt((share * (1 - share)) / Math.max(1, requests));
+      return {
+        claim: `${source} sends ${percent(share)} to ${key}`,
+        holds: Math.abs(seen - share) <= allowed && requests > 0,
+        seen: `${percent(seen)} of ${requests} requests`,
+      };
+    });
+  });
+}
+
+/** A share as people read it. */
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
