@@ -2,8 +2,9 @@ import type { DestinationKey, Split } from "../model/destination.ts";
 import { keyOf } from "../model/destination.ts";
 import { compareNames } from "../model/ids.ts";
 import type { ClusterId, ServiceId, Version } from "../model/ids.ts";
-import type { Allocator, Flow, Placement, Source } from "./allocate.ts";
+import type { Allocator, Flow, Placement } from "./allocate.ts";
 import { apportion } from "./apportion.ts";
+import type { Offer } from "./eligible.ts";
 import type { SourceOutlook } from "./outlook.ts";
 import { servingOffers } from "./target.ts";
 
@@ -24,7 +25,8 @@ export type Fallbacks = ReadonlyMap<ClusterId, ReadonlyMap<DestinationKey, Split
 /**
  * Fallbacks for the loss of each single cluster that has weight. Everybody falls back at once on what capacity the
  * others have left, so that following them overloads nobody while there is room at all: the nearest with room, in the
- * same version where it serves anywhere else. A lost cluster takes all its versions with it.
+ * same version where it serves anywhere else. A lost cluster takes all its versions with it. The demand of its own callers
+ * counts in full: they may well be alive.
  */
 export function fallbacksOf(problem: FallbackProblem): Fallbacks {
   const found = new Map<ClusterId, Map<DestinationKey, Split>>();
@@ -43,11 +45,13 @@ function fallbacksFor(lost: ClusterId, problem: FallbackProblem): Fallbacks {
   const { service, stableVersion, utilisationMax, allocator } = problem;
   const flows = problem.sources.flatMap(({ cluster }) => lostFlows(cluster, lost, problem));
   const falling = new Set(flows.map(({ source }) => source));
-  const sources = problem.sources.map((source) => {
-    const surviving = survivingSource(source, lost, problem);
+  const sources = problem.sources.map((source) => ({
+    cluster: source.cluster,
+    demandRps: source.demandRps,
+    kept: keptBy(source.cluster, lost, problem),
     // Who loses nothing chooses nothing: only what it keeps counts.
-    return falling.has(source.cluster) ? surviving : { ...surviving, offers: [] };
-  });
+    offers: falling.has(source.cluster) ? survivingOffers(source, lost) : [],
+  }));
   const { placements } = allocator.allocate({ service, stableVersion, sources, flows, utilisationMax });
   const found = new Map<ClusterId, Map<DestinationKey, Split>>();
   for (const flow of flows) {
@@ -61,15 +65,13 @@ function fallbacksFor(lost: ClusterId, problem: FallbackProblem): Fallbacks {
   return found;
 }
 
-/** Demand counts in full: the callers of a cluster whose backends are lost may well be alive. */
-function survivingSource(source: SourceOutlook, lost: ClusterId, { splits }: FallbackProblem): Source {
-  const staying = (splits.get(source.cluster) ?? []).filter(({ destination }) => destination.cluster !== lost);
-  return {
-    cluster: source.cluster,
-    demandRps: source.demandRps,
-    offers: servingOffers(source).filter(({ destination }) => destination.cluster !== lost),
-    kept: new Map(staying.map(({ destination, weight }) => [keyOf(destination), weight])),
-  };
+function survivingOffers(source: SourceOutlook, lost: ClusterId): readonly Offer[] {
+  return servingOffers(source).filter(({ destination }) => destination.cluster !== lost);
+}
+
+function keptBy(source: ClusterId, lost: ClusterId, { splits }: FallbackProblem): ReadonlyMap<DestinationKey, number> {
+  const staying = (splits.get(source) ?? []).filter(({ destination }) => destination.cluster !== lost);
+  return new Map(staying.map(({ destination, weight }) => [keyOf(destination), weight]));
 }
 
 function lostFlows(source: ClusterId, lost: ClusterId, { splits }: FallbackProblem): readonly Flow[] {
