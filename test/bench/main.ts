@@ -8,9 +8,10 @@ import { failoverBench } from "./failover/bench.ts";
 import { logBench } from "./log/bench.ts";
 import { pushBench } from "./push/bench.ts";
 import { jsonLine } from "./row.ts";
+import { xdsBench } from "./xds/bench.ts";
 import { tableOf } from "./table.ts";
 
-const BENCHES: readonly Bench[] = [failoverBench, logBench, pushBench];
+const BENCHES: readonly Bench[] = [failoverBench, logBench, pushBench, xdsBench];
 
 /** A bench that has not ended by now hangs. */
 const DEADLINE_MS = 180_000;

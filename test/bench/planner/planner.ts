@@ -9,7 +9,7 @@ import { createServerIdentity } from "../../../src/io/pki/server-identity.ts";
 import { SYSTEM_RANDOMNESS } from "../../../src/io/randomness.ts";
 import type { FleetEvent } from "../../../src/model/event.ts";
 import type { ClusterId } from "../../../src/model/ids.ts";
-import { refuse } from "../../../src/model/result.ts";
+import { DEFAULT_SETTINGS } from "../../../src/model/settings.ts";
 import { makeFleetKeys } from "../fleet-keys.ts";
 import type { FleetKeys } from "../fleet-keys.ts";
 import { createBenchEngine } from "./engine.ts";
@@ -81,7 +81,7 @@ export async function openBenchPlanner(options: BenchPlannerOptions): Promise<Be
       joinAddresses: [],
       operatorAddresses: [],
       replicas: () => [],
-      previewShift: () => refuse({ code: "NO_LEADER", field: "", message: "a bench previews nothing" }),
+      settings: DEFAULT_SETTINGS,
     },
     certificates: { ...{ engine, authority, clock, log }, ttlMs: HOUR_MS, agentAddresses: [] },
   });

@@ -14,7 +14,8 @@ import type { Audience, Opened, Population, PushRound } from "./planner.ts";
 /** A changed route set to many agents beside the least that any broadcast with acknowledgements has to do. */
 export const pushBench: Bench = {
   name: "push",
-  about: "one changed route set for each agent, commit to last ack over mTLS / bare grpc-js broadcast of the same bytes",
+  about:
+    "one changed route set for each agent, commit to last ack over mTLS / bare grpc-js broadcast of the same bytes",
   run,
 };
 
@@ -129,7 +130,8 @@ async function connect(
   { planner, agents, opened, folder }: Pair,
   { kind, clusters }: { readonly kind: "weir" | "bare"; readonly clusters: readonly string[] },
 ): Promise<void> {
-  const countNow = async (): Promise<number> => (await planner.call<Record<"weir" | "bare", number>>("connected"))[kind];
+  const countNow = async (): Promise<number> =>
+    (await planner.call<Record<"weir" | "bare", number>>("connected"))[kind];
   const before = await countNow();
   await agents.call("start", { kind, clusters, opened, folder });
   await waitFor(

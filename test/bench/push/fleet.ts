@@ -22,7 +22,10 @@ export function clusterNames(keeping: Keeping, count: number): readonly string[]
 
 /** The services themselves, as their owners declare them. */
 export function serviceEvents(): readonly FleetEvent[] {
-  return SERVICES.map((service) => ({ kind: "service-applied", spec: { ...EMPTY_SERVICE, service: service as ServiceId } }));
+  return SERVICES.map((service) => ({
+    kind: "service-applied",
+    spec: { ...EMPTY_SERVICE, service: service as ServiceId },
+  }));
 }
 
 /** A route set for each of the first `count` clusters and each service, to be stored and released. No two are alike. */

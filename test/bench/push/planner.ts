@@ -52,7 +52,8 @@ answerCalls({
     const bus = { urls: [], mint: async () => ({ credentials: "", expiresAtMs: Date.now() + 3_600_000 }) };
     planner = await openBenchPlanner({ host, folder, clusters: all.flat(), bus });
     planner.engine.commit(serviceEvents());
-    for (const clusters of all) commitPlan(planner, planEvents(clusters, { count: clusters.length, services: SERVICES, round: 0 }));
+    for (const clusters of all)
+      commitPlan(planner, planEvents(clusters, { count: clusters.length, services: SERVICES, round: 0 }));
     names = { memory: all[0] ?? [], files: all[1] ?? [] };
     const port = await bare.listen(host, planner.keys);
     return { weir: planner.address, bare: `${host}:${port}`, keys: planner.keys, acknowledgement: anAcknowledgement() };
@@ -108,7 +109,9 @@ const bytesOf = createRouteSetBytes();
 function messageFor(cluster: string): Buffer {
   const state = opened().engine.state();
   const wanted = wantedBy(state, cluster as ClusterId);
-  const known = new Map([...wanted.hashes].map(([service, hash]) => [service, service === CHANGING ? "" : hash] as const));
+  const known = new Map(
+    [...wanted.hashes].map(([service, hash]) => [service, service === CHANGING ? "" : hash] as const),
+  );
   const plan = deltaOf({ known, wanted, rulings: [] }, { state, bytesOf });
   const message = create(ConnectResponseSchema, { message: { case: "plan", value: plan } });
   return Buffer.from(toBinary(ConnectResponseSchema, message));
