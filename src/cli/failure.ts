@@ -37,7 +37,17 @@ export function refused({ code, field, message }: Refusal): Failure {
 
 /** A command line that makes no sense. */
 export function misused(message: string, hint = ""): Failure {
-  return new Failure(message, { exitCode: EXIT.usage, hint });
+  return new Failure(`USAGE: ${message}`, { exitCode: EXIT.usage, hint });
+}
+
+/** Nobody answered. */
+export function unreachable(message: string, hint: string): Failure {
+  return new Failure(`UNREACHABLE: ${message}`, { exitCode: EXIT.unreachable, hint });
+}
+
+/** The user has seen enough. */
+export function interrupted(message: string): Failure {
+  return new Failure(`INTERRUPTED: ${message}`, { exitCode: EXIT.interrupted });
 }
 
 /** What to do about the refusals that people meet most. */

@@ -1,5 +1,6 @@
 import { X509Certificate, createPrivateKey } from "node:crypto";
-import { EXIT, Failure } from "./failure.ts";
+import { unreachable } from "./failure.ts";
+import type { Failure } from "./failure.ts";
 import type { Credentials, Target } from "./target.ts";
 
 /** Signs in a transport's words of what went wrong, with what that most likely means and the way out. */
@@ -42,16 +43,11 @@ const SIGNS: readonly (readonly [RegExp, string, string])[] = [
  */
 export function likelyCause({ words, credentials }: Target, details: string): Failure {
   const own = credentials === undefined ? undefined : ownFault(credentials, Date.now());
-  if (own !== undefined)
-    return new Failure(own, { exitCode: EXIT.unreachable, hint: "get a new one with `weir login`" });
+  if (own !== undefined) return unreachable(own, "get a new one with `weir login`");
   const sign = SIGNS.find(([pattern]) => pattern.test(details));
-  if (sign === undefined)
-    return new Failure(`cannot reach ${words}: ${details}`, {
-      exitCode: EXIT.unreachable,
-      hint: "is the planner running?",
-    });
+  if (sign === undefined) return unreachable(`${words}: ${details}`, "is the planner running?");
   const [, meaning, hint] = sign;
-  return new Failure(`cannot reach the planner: ${words} ${meaning}`, { exitCode: EXIT.unreachable, hint });
+  return unreachable(`${words} ${meaning}`, hint);
 }
 
 /** What is wrong with the operator's own certificate; undefined when nothing is. */

@@ -6,7 +6,7 @@ import { REFUSAL_METADATA_KEY, fromStatusDetail } from "../wire/refusal-status.t
 import type { Refusal } from "../model/refusal.ts";
 import type { RpcMethod } from "../wire/rpc.ts";
 import { notPlanner } from "../wire/spiffe.ts";
-import { EXIT, Failure, refused } from "./failure.ts";
+import { EXIT, Failure, misused, refused, unreachable } from "./failure.ts";
 import { duration } from "./notation.ts";
 import { likelyCause } from "./likely-cause.ts";
 import type { Credentials, Target } from "./target.ts";
@@ -70,7 +70,7 @@ export class Planner {
       last = await attempt(client, method, { request, timeoutMs: Math.min(share, remainingMs), signal });
       if (last.ok || !isSilence(last.error)) return last;
     }
-    if (last === undefined) throw new Failure("no planner is known", { exitCode: EXIT.usage });
+    if (last === undefined) throw misused("no planner is known");
     return last;
   }
 
@@ -86,7 +86,7 @@ export class Planner {
     let [silentSinceMs, turn] = [performance.now(), 0];
     for (;;) {
       const client = this.#clients[turn % this.#clients.length];
-      if (client === undefined) throw new Failure("no planner is known", { exitCode: EXIT.usage });
+      if (client === undefined) throw misused("no planner is known");
       try {
         for await (const message of opened(client, method, { request, signal })) {
           silentSinceMs = performance.now();
@@ -109,8 +109,7 @@ export class Planner {
     if (refusal !== undefined) return refused(refusal);
     if (error.code === status.DEADLINE_EXCEEDED) {
       const line = `no answer from ${this.#target.words} within ${duration(this.#timeoutMs)}`;
-      const hint = "the planner may be overloaded or unreachable; --request-timeout gives it longer";
-      return new Failure(line, { exitCode: EXIT.unreachable, hint });
+      return unreachable(line, "the planner may be overloaded; --request-timeout gives it longer");
     }
     if (error.code === status.UNAVAILABLE) return likelyCause(this.#target, error.details);
     const name = status[error.code] ?? String(error.code);

@@ -29,7 +29,7 @@ export class Progress {
 
   /** A line that wrapped would take two rows, and the next state would be written over the wrong ones. */
   #fitted(line: string): string {
-    const plain = [...stripVTControlCharacters(line)];
+    const plain = Array.from(stripVTControlCharacters(line));
     const { columns } = this.#terminal;
     return plain.length < columns ? line : `${plain.slice(0, columns - 2).join("")}…`;
   }

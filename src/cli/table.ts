@@ -30,7 +30,7 @@ function padded(cell: string, size: number, align: "right" | undefined): string 
 }
 
 function width(cell: string): number {
-  return [...stripVTControlCharacters(cell)].length;
+  return Array.from(stripVTControlCharacters(cell)).length;
 }
 
 /** Rows in which a cell that repeats the one above, with all cells before it, is left blank. */

@@ -31,13 +31,13 @@ const CODES: Readonly<Record<Tone, readonly [number, number]>> = {
 
 /** The real terminal. Colour only on a screen, and only where nobody asked for none (https://no-color.org). */
 export function realTerminal({ isColourWanted }: { readonly isColourWanted: boolean }): Terminal {
-  const isScreen = process.stdout.isTTY === true;
+  const isScreen = process.stdout.isTTY;
   const isColoured = isScreen && isColourWanted;
   return {
     out: (line) => void process.stdout.write(`${line}\n`),
     note: (line) => void process.stderr.write(`${line}\n`),
     isScreen,
-    isNoteScreen: process.stderr.isTTY === true,
+    isNoteScreen: process.stderr.isTTY,
     paint: (tone, text) =>
       isColoured && text !== "" ? `\u001B[${CODES[tone][0]}m${text}\u001B[${CODES[tone][1]}m` : text,
     columns: process.stdout.columns ?? 120,
@@ -46,8 +46,6 @@ export function realTerminal({ isColourWanted }: { readonly isColourWanted: bool
 
 /** Text from outside without anything that moves the cursor or paints: a name in a log must not rewrite the screen. */
 export function harmless(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
-  return stripVTControlCharacters(text)
-    .replaceAll(/[\u0000-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]+/g, " ")
-    .trim();
+  const isMoving = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
+  return stripVTControlCharacters(text).replaceAll(isMoving, " ").trim();
 }

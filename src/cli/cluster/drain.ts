@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { DrainClusterResponseSchema, ForceMode } from "../../../proto/gen/weir/v1/fleet_pb.ts";
 import type { Cluster } from "../../../proto/gen/weir/v1/fleet_pb.ts";
 import { API } from "../api.ts";
-import { EXIT, Failure } from "../failure.ts";
+import { EXIT, Failure, interrupted } from "../failure.ts";
 import { bakeOption, stepOption, time, waitOption } from "../option.ts";
 import { Progress, clockTime } from "../progress.ts";
 import { newRequestId } from "../session.ts";
@@ -59,11 +59,11 @@ async function followDrain(
   for await (const { cluster, isRemoved } of planner.watch(API.clusters.watchClusters, {}, session.signal)) {
     if (cluster === undefined || cluster.spec?.name !== name) continue;
     if (isRemoved || cluster.drain === undefined)
-      throw new Failure(`the drain of ${name} was ended by somebody else`, { exitCode: EXIT.endedBadly });
+      throw new Failure(`DRAIN_ENDED: the drain of ${name} was ended by somebody else`, { exitCode: EXIT.endedBadly });
     progress.show([`${clockTime(Date.now())} ${name} ${progressWords(cluster)}`]);
     if (cluster.drain.isDone) return;
   }
-  throw new Failure("stopped looking; the drain goes on", { exitCode: EXIT.interrupted });
+  throw interrupted(`stopped looking; the drain of ${name} goes on`);
 }
 
 function progressWords({ drain }: Cluster): string {

@@ -38,7 +38,7 @@ function described(cluster: Cluster, paint: Paint): readonly string[] {
     ["told", positionWords(cluster.released)],
     ["applied", positionWords(cluster.applied)],
     ["gateway", harmless(gateway)],
-    ["round trips", fieldWords(spec?.rttMs ?? {}, (ms) => duration(Number(ms)))],
+    ["round trips", fieldWords(spec?.rttMs ?? {}, (ms) => duration(ms))],
     ["labels", fieldWords(spec?.labels ?? {}, String)],
     ["UID", harmless(cluster.uid)],
     ["version", String(cluster.resourceVersion)],

@@ -81,7 +81,7 @@ export function toDocument({ spec, resourceVersion }: Service): Readonly<Record<
   return {
     kind: "Service",
     name: spec?.name,
-    protocol: wordOf(PROTOCOLS, spec?.protocol),
+    protocol: protocolWord({ spec }),
     port: spec?.port,
     stableVersion: spec?.stableVersion,
     deployments: spec?.deployments.map(({ destination, capacityRps }) => ({
@@ -94,6 +94,11 @@ export function toDocument({ spec, resourceVersion }: Service): Readonly<Record<
     ...(spec?.pace === undefined ? {} : { pace: toPace(spec.pace) }),
     resourceVersion: Number(resourceVersion),
   };
+}
+
+/** How a service is spoken to, in a word. */
+export function protocolWord({ spec }: Pick<Service, "spec">): string {
+  return wordOf(PROTOCOLS, spec?.protocol) ?? `protocol ${spec?.protocol ?? ""}`;
 }
 
 function toRequest(policy: RequestPolicy): Readonly<Record<string, unknown>> {

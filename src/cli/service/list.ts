@@ -5,7 +5,7 @@ import { rate } from "../notation.ts";
 import type { Session } from "../session.ts";
 import { table } from "../table.ts";
 import { harmless } from "../terminal.ts";
-import { toDocument } from "./document.ts";
+import { protocolWord, toDocument } from "./document.ts";
 
 /** `weir service list` */
 export function addList(parent: Command, session: Session): void {
@@ -37,7 +37,6 @@ function rowOf(service: Service): readonly string[] {
     const capacity = capacityRps === undefined ? "" : ` (${rate(capacityRps)}/s)`;
     return harmless(`${destination?.cluster ?? ""}/${destination?.version ?? ""}${capacity}`);
   });
-  const { protocol } = toDocument(service);
-  const facts = [spec?.name ?? "", String(protocol ?? ""), String(spec?.port ?? ""), spec?.stableVersion ?? ""];
+  const facts = [spec?.name ?? "", protocolWord(service), String(spec?.port ?? ""), spec?.stableVersion ?? ""];
   return [...facts.map(harmless), places.join(", ")];
 }

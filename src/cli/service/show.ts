@@ -14,7 +14,7 @@ export function addShow(parent: Command, session: Session): void {
     .action(async (name: string, _options: unknown, command: Command) => {
       const { service } = await session.call(command, API.services.getService, { service: name });
       if (service === undefined)
-        throw new Failure("the planner answered without a service", { exitCode: EXIT.refused });
+        throw new Failure("DECODE: the planner answered without a service", { exitCode: EXIT.refused });
       const document = toDocument(service);
       session.printValue(command, document, () => [stringify(document).trimEnd()]);
     });

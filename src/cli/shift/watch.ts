@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { WatchShiftResponseSchema } from "../../../proto/gen/weir/v1/traffic_pb.ts";
 import type { Shift, WatchShiftResponse } from "../../../proto/gen/weir/v1/traffic_pb.ts";
 import { API } from "../api.ts";
-import { EXIT, Failure } from "../failure.ts";
+import { EXIT, Failure, interrupted, unreachable } from "../failure.ts";
 import { Progress, clockTime } from "../progress.ts";
 import type { Session } from "../session.ts";
 import { harmless } from "../terminal.ts";
@@ -33,10 +33,8 @@ export async function followShift(
     if (end === "well") return;
     if (end === "badly") throw ended(shift);
   }
-  const line = session.signal.aborted
-    ? `stopped looking; shift ${id} goes on`
-    : `the planner stopped telling of shift ${id}`;
-  throw new Failure(line, { exitCode: session.signal.aborted ? EXIT.interrupted : EXIT.unreachable });
+  if (session.signal.aborted) throw interrupted(`stopped looking; shift ${id} goes on`);
+  throw unreachable(`the planner stopped telling of shift ${id}`, `see how it stands with: weir shift list`);
 }
 
 function show(
@@ -63,5 +61,5 @@ function progressWords(shift: Shift, paint: Paint): string {
 function ended(shift: Shift): Failure {
   const word = phaseWord(shift, (_, text) => text);
   const detail = shift.detail === "" ? "" : `: ${harmless(shift.detail)}`;
-  return new Failure(`shift ${shift.shift} ended ${word}${detail}`, { exitCode: EXIT.endedBadly });
+  return new Failure(`SHIFT_ENDED: shift ${shift.shift} ended ${word}${detail}`, { exitCode: EXIT.endedBadly });
 }
