@@ -142,7 +142,11 @@ function followed(call: Call, log: Log): (request: DiscoveryRequest) => void {
       log("info", "proxy connected", { node, agent: request.node.userAgentName, peer: call.getPeer() });
     }
     if (request.errorDetail !== undefined) {
-      log("warn", "proxy refused configuration", { node, type: request.typeUrl, detail: request.errorDetail.message });
+      log("warn", "proxy refused configuration", {
+        node,
+        type: request.typeUrl,
+        detail: request.errorDetail.message.slice(0, 600),
+      });
     }
   };
 }

@@ -96,8 +96,8 @@ function isUnanswered({ names, answered }: Subscription): boolean {
 }
 
 /** A client that refused something must hear that it is off the table. */
-function isRefusalObsolete({ nack, pending }: Subscription, want: ReadonlyMap<string, Resource>): boolean {
-  if (nack === undefined || pending !== undefined) return false;
+function isRefusalObsolete({ nack }: Subscription, want: ReadonlyMap<string, Resource>): boolean {
+  if (nack === undefined) return false;
   return !nack.resources.some(({ name, version }) => want.get(name)?.version === version);
 }
 
@@ -123,6 +123,8 @@ export function removals(subscription: Subscription, snapshot: Snapshot): Readon
 /** Notes that a response is on its way. */
 export function markSent(subscription: Subscription, resources: ReadonlyMap<string, Resource>, nonce: string): void {
   subscription.pending = { nonce, resources };
+  // The answer to this one says anew what the client thinks.
+  subscription.nack = undefined;
   subscription.sent = IS_COMPLETE[subscription.kind]
     ? new Map(resources)
     : new Map([...subscription.sent, ...resources]);

@@ -6,7 +6,7 @@ import type { RouteRefusal } from "../../../src/model/report.ts";
 import type { AdsServer } from "./ads-server.ts";
 import type { Nack } from "./ads-subscription.ts";
 import type { Inputs, Settlement } from "./isolate.ts";
-import { isNamed } from "./isolate.ts";
+import { isNamed, wordsOf } from "./nack-words.ts";
 import type { Publisher } from "./publisher.ts";
 import type { ServiceInput } from "./render-input.ts";
 import { hostOf } from "./render-names.ts";
@@ -127,10 +127,10 @@ interface Told {
 function standingRefusals(nacks: readonly Nack[], { refusals, asked }: Told): readonly RouteRefusal[] {
   const told = new Set(refusals.map(({ service }) => service));
   const reasons = new Map<ServiceId, string>();
-  for (const { message, resources } of nacks) {
-    const named = resources.filter(({ name }) => isNamed(message, name));
-    for (const { services } of named.length === 0 ? resources : named) {
-      for (const service of services) if (!told.has(service)) reasons.set(service, message);
+  for (const nack of nacks) {
+    const named = nack.resources.filter(({ name }) => isNamed(nack.message, name));
+    for (const { services } of named.length === 0 ? nack.resources : named) {
+      for (const service of services) if (!told.has(service)) reasons.set(service, wordsOf(nack));
     }
   }
   return refusalsOf(reasons, { code: "MESH_REJECTED", asked });

@@ -1,6 +1,7 @@
 import type { ServiceId } from "../../../src/model/ids.ts";
 import { compareNames } from "../../../src/model/ids.ts";
 import type { Nack } from "./ads-subscription.ts";
+import { allWordsOf, isNamed, wordsOf } from "./nack-words.ts";
 import type { ServiceInput } from "./render-input.ts";
 
 export type Inputs = ReadonlyMap<ServiceId, ServiceInput>;
@@ -30,7 +31,7 @@ export async function isolate(base: Inputs, changed: Inputs, attempt: Attempt): 
   const outcome = await attempt(new Map([...base, ...changed]));
   if (outcome.kind === "accepted") return settled(new Map([...base, ...changed]));
   if (outcome.kind === "unanswered") return { ...settled(base), unanswered: [...changed.keys()] };
-  const words = wordsOf(outcome.nacks);
+  const words = allWordsOf(outcome.nacks);
   const blamed = culprits(outcome.nacks, changed);
   if (blamed.length > 0) return await without(blamed, { base, changed, attempt, words });
   return await halves({ base, changed, attempt, words });
@@ -82,24 +83,11 @@ interface Blame {
 
 /** The changed services whose own resources a proxy named. A resource of several services accuses none of them. */
 function culprits(nacks: readonly Nack[], changed: Inputs): readonly Blame[] {
-  return nacks.flatMap(({ message, resources }) =>
-    resources
-      .filter(({ name }) => isNamed(message, name))
+  return nacks.flatMap((nack) =>
+    nack.resources
+      .filter(({ name }) => isNamed(nack.message, name))
       .flatMap(({ services }) => (services.length === 1 ? services : []))
       .filter((service) => changed.has(service))
-      .map((service) => ({ service, words: message })),
+      .map((service) => ({ service, words: wordsOf(nack) })),
   );
-}
-
-/** Whether a name stands in a text as a whole, not as the beginning of a longer one. */
-export function isNamed(text: string, name: string): boolean {
-  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
-    const [before, after] = [text[at - 1] ?? " ", text[at + name.length] ?? " "];
-    if (!/[a-z0-9/-]/.test(before) && !/[a-z0-9/-]/.test(after)) return true;
-  }
-  return false;
-}
-
-function wordsOf(nacks: readonly Nack[]): string {
-  return [...new Set(nacks.map(({ message }) => message))].join("; ");
 }

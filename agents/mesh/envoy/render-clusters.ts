@@ -50,7 +50,7 @@ const OUTLIER_DETECTION: MessageInitShape<typeof OutlierDetectionSchema> = {
 /** One destination of a service with what takes over when it is lost. Settings measured to lose no request (Envoy 1.40). */
 export function outboundCluster(name: string, { protocol, request }: RouteSet): Cluster {
   return create(ClusterSchema, {
-    ...edsCluster(name, protocol),
+    ...edsCluster({ name, protocol, panicPercent: LAST_RESORT_PERCENT }),
     connectTimeout: milliseconds(request.connectTimeoutMs),
     outlierDetection: OUTLIER_DETECTION,
   });
@@ -59,7 +59,7 @@ export function outboundCluster(name: string, { protocol, request }: RouteSet): 
 /** A version's endpoints in this cluster, watched by connecting, so that a gateway never waits for a dead one. */
 export function inboundCluster({ service, protocol, request }: RouteSet, version: Version): Cluster {
   return create(ClusterSchema, {
-    ...edsCluster(inboundEnvoyCluster(service, version), protocol),
+    ...edsCluster({ name: inboundEnvoyCluster(service, version), protocol, panicPercent: NEVER_PERCENT }),
     connectTimeout: milliseconds(request.connectTimeoutMs),
     healthChecks: [{ ...CHECK, reuseConnection: false, healthChecker: { case: "tcpHealthCheck", value: {} } }],
     // An endpoint that the inventory took back is gone at once, whatever it still answers.
@@ -100,6 +100,21 @@ const CHECK = {
   healthyThreshold: 1,
 };
 
+/**
+ * With any threshold above 0 Envoy panics only once no priority has a healthy endpoint left, and then tries them all: better than
+ * refusing everything because a stall made every destination look bad at once. One that is lost alone is passed over as with 0.
+ */
+const LAST_RESORT_PERCENT = 1;
+
+/** A gateway says at once that it has nobody to serve; the sender then finds another place. */
+const NEVER_PERCENT = 0;
+
+interface EdsCluster {
+  readonly name: string;
+  readonly protocol: Protocol;
+  readonly panicPercent: number;
+}
+
 const CIRCUIT_BREAKERS: MessageInitShape<typeof CircuitBreakersSchema> = {
   thresholds: [
     {
@@ -111,15 +126,14 @@ const CIRCUIT_BREAKERS: MessageInitShape<typeof CircuitBreakersSchema> = {
   ],
 };
 
-function edsCluster(name: string, protocol: Protocol) {
+function edsCluster({ name, protocol, panicPercent }: EdsCluster) {
   return {
     name,
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
     edsClusterConfig: { edsConfig: OVER_ADS },
     lbPolicy: Cluster_LbPolicy.LEAST_REQUEST,
     commonLbConfig: {
-      // Panic would send requests to the dead rather than to the next priority.
-      healthyPanicThreshold: { value: 0 },
+      healthyPanicThreshold: { value: panicPercent },
       localityConfigSpecifier: { case: "localityWeightedLbConfig", value: {} },
     },
     circuitBreakers: CIRCUIT_BREAKERS,

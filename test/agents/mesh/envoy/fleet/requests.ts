@@ -28,7 +28,14 @@ export async function ask(question: Question): Promise<Answer> {
   const { address, port, path = "/", method = "GET", headers = {}, agent } = question;
   return await new Promise((resolve) => {
     const fail = (error: Error) =>
-      resolve({ status: 0, name: "", headers: {}, received: {}, ms: performance.now() - started, error: error.message });
+      resolve({
+        status: 0,
+        name: "",
+        headers: {},
+        received: {},
+        ms: performance.now() - started,
+        error: error.message,
+      });
     const outgoing = request(
       { host: address, port, path, method, headers, agent: agent ?? false, timeout: 20_000 },
       (response) => {
