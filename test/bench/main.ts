@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Bench, Stage } from "./bench.ts";
 import { Crew } from "./crew.ts";
+import { agentBench } from "./agent/bench.ts";
 import { failoverBench } from "./failover/bench.ts";
 import { logBench } from "./log/bench.ts";
 import { pushBench } from "./push/bench.ts";
@@ -11,7 +12,7 @@ import { jsonLine } from "./row.ts";
 import { xdsBench } from "./xds/bench.ts";
 import { tableOf } from "./table.ts";
 
-const BENCHES: readonly Bench[] = [failoverBench, logBench, pushBench, xdsBench];
+const BENCHES: readonly Bench[] = [agentBench, failoverBench, logBench, pushBench, xdsBench];
 
 /** A bench that has not ended by now hangs. */
 const DEADLINE_MS = 180_000;

@@ -23,7 +23,7 @@ const RPS = 150;
 const ROUNDS = 2;
 
 async function run(stage: Stage): Promise<readonly Row[]> {
-  const envoy = await resolvePart("envoy", { log: stage.say });
+  const envoy = await resolvePart("envoy", { log: (line) => stage.say(line) });
   const mayDrop = canDropPackets();
   if (!mayDrop) stage.say("no network namespace to be had: SIGSTOP stands in for dropped packets");
   const world = stage.crew.startNode({

@@ -39,7 +39,7 @@ export interface BenchPlanner {
 const HOUR_MS = 3_600_000;
 
 /** UID that every cluster joined with. */
-export const CLUSTER_UID = "bench";
+export const CLUSTER_UID = "bench-fleet";
 
 /** Opens the planner's listeners for a fleet that has joined already. */
 export async function openBenchPlanner(options: BenchPlannerOptions): Promise<BenchPlanner> {
