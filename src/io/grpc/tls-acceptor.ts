@@ -42,11 +42,18 @@ export function createTlsAcceptor(options: TlsAcceptorOptions): Server {
   });
   server.on("secureConnection", (socket) => judge(socket, options));
   server.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
-    refused({ code: "CERT_UNTRUSTED", remote: remoteOf(socket), reason: error.code ?? error.message });
+    // Who hangs up in the middle was not refused; a client that only looks at our certificate does that.
+    if (error.code !== "ECONNRESET") {
+      const reason = error.code ?? error.message;
+      refused({ code: CERTIFICATE_FAULT.test(reason) ? "CERT_UNTRUSTED" : "HANDSHAKE", remote: remoteOf(socket), reason });
+    }
     socket.destroy();
   });
   return server;
 }
+
+/** Faults of the TLS library that are about the client's certificate, such as a key or a signature that is too weak. */
+const CERTIFICATE_FAULT = /CERT|_MD_TOO_WEAK|KEY_TOO_SMALL|UNKNOWN_CA/;
 
 function judge(socket: TLSSocket, options: TlsAcceptorOptions): void {
   // Resets and broken records of a verified peer end its socket, which is all that has to happen.
