@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import type { Command } from "commander";
-import { initDirectory } from "../io/pki/init.ts";
 import { DEFAULT_TRUST_DOMAIN } from "../wire/spiffe.ts";
 import { EXIT, Failure, misused } from "./failure.ts";
 import type { Session } from "./session.ts";
@@ -28,6 +27,8 @@ async function init(options: Options, command: Command, session: Session): Promi
   const { dir, trustDomain, operator } = options;
   const parts = /^(.+):(\d{1,5})$/.exec(options.nats);
   if (parts === null) throw misused(`--nats ${JSON.stringify(options.nats)} is not host:port`);
+  // Loaded here alone: every other command starts faster without it.
+  const { initDirectory } = await import("../io/pki/init.ts");
   const nats = { host: parts[1] ?? "", port: Number(parts[2]) };
   const paths = await initDirectory(dir, { trustDomain, nats, operator, nowMs: Date.now() }).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);

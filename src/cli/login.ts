@@ -2,7 +2,6 @@ import { mkdir } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
-import { exportKeyPem, makeKeys, makeRequest } from "../io/pki/x509.ts";
 import { badName } from "../model/names.ts";
 import { DEFAULT_TRUST_DOMAIN } from "../wire/spiffe.ts";
 import { API } from "./api.ts";
@@ -76,6 +75,8 @@ async function overSocket(
   if (reason !== undefined) throw misused(`--operator ${JSON.stringify(operator)} ${reason}`);
   const planner = new Planner(socketTarget(resolve(socket)), requestTimeoutMs(options, session.environment));
   session.use(planner);
+  // Loaded here alone: every other command starts faster without it.
+  const { exportKeyPem, makeKeys, makeRequest } = await import("../io/pki/x509.ts");
   const keys = await makeKeys();
   const request = { operator, csr: await makeRequest(keys), ttlDays: daysOf(options.days) };
   const issued = await planner.call(API.admin.issueOperatorCertificate, request, session.signal);

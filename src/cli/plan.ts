@@ -46,6 +46,7 @@ function headOf(plan: ServicePlanView, paint: Paint): string {
 }
 
 function planTable({ released }: ServicePlanView): readonly string[] {
+  if (released.length === 0) return ["  no cluster was told anything yet"];
   const columns = [
     { title: "SOURCE" },
     { title: "FOR" },

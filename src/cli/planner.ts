@@ -132,12 +132,14 @@ function clientOf(endpoint: string, given: Credentials | undefined): Client {
   };
   if (given === undefined) return new Client(endpoint, credentials.createInsecure(), options);
   const { ca, key, certificate, trustDomain } = given;
+  // Whatever the address: a TLS server name must be a host name (RFC 6066, 3), and this one's is never compared.
+  const named = { ...options, "grpc.ssl_target_name_override": `planner.${trustDomain}` };
   // A planner is known by the name in its certificate and not by its address, which may change.
   const checkServerIdentity = (_host: string, peer: { readonly subjectaltname?: string }): Error | undefined => {
     const reason = notPlanner(trustDomain, peer.subjectaltname);
     return reason === undefined ? undefined : new Error(reason);
   };
-  return new Client(endpoint, credentials.createSsl(ca, key, certificate, { checkServerIdentity }), options);
+  return new Client(endpoint, credentials.createSsl(ca, key, certificate, { checkServerIdentity }), named);
 }
 
 type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ServiceError };

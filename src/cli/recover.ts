@@ -54,14 +54,11 @@ function previewed({ incarnation, lastSequence, witnesses, changes }: PreviewRec
     position === undefined ? "" : String(position.epoch),
     position === undefined ? "" : String(position.revision),
   ]);
-  const titles = ["CLUSTER HOLDS", "GENERATION", "EPOCH", "REVISION"];
+  const columns = ["CLUSTER HOLDS", "GENERATION", "EPOCH", "REVISION"].map((title) => ({ title }));
   return [
     `the log is generation ${incarnation?.generation ?? "?"} and ends at ${lastSequence}`,
     "",
-    ...table(
-      titles.map((title) => ({ title })),
-      rows,
-    ),
+    ...(rows.length === 0 ? ["no cluster says that it holds a plan"] : table(columns, rows)),
     ...(changes.length === 0 ? [] : ["", ...changes.map(harmless)]),
   ];
 }

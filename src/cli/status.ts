@@ -84,7 +84,7 @@ const COLUMNS = [
 ] as const;
 
 function sourceTable(sources: readonly SourceStatus[], paint: Paint): readonly string[] {
-  if (sources.length === 0) return ["no service is routed yet; declare one with: weir service apply -f FILE"];
+  if (sources.length === 0) return ["nothing is routed yet: it takes an active cluster and a service that runs there"];
   const rows = sources.flatMap((source, index) => {
     const isSameService = sources[index - 1]?.service === source.service;
     return rowsOf(source, { name: isSameService ? "" : harmless(source.service), paint });

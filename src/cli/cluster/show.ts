@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { GetClusterResponseSchema } from "../../../proto/gen/weir/v1/fleet_pb.ts";
+import { GetClusterResponseSchema, Membership } from "../../../proto/gen/weir/v1/fleet_pb.ts";
 import type { Cluster } from "../../../proto/gen/weir/v1/fleet_pb.ts";
 import type { Position } from "../../../proto/gen/weir/v1/plan_pb.ts";
 import { API } from "../api.ts";
@@ -27,7 +27,9 @@ export function addShow(parent: Command, session: Session): void {
 function described(cluster: Cluster, paint: Paint): readonly string[] {
   const { spec } = cluster;
   const gateway = spec?.gateway === undefined ? "" : `${spec.gateway.address}:${spec.gateway.port}`;
-  const since = cluster.verdictSinceUnixMs === 0n ? "" : ` for ${age(cluster.verdictSinceUnixMs, Date.now())}`;
+  const isMember = cluster.membership === Membership.ACTIVE;
+  const since =
+    !isMember || cluster.verdictSinceUnixMs === 0n ? "" : ` for ${age(cluster.verdictSinceUnixMs, Date.now())}`;
   const facts: readonly (readonly [string, string])[] = [
     ["cluster", harmless(spec?.name ?? "")],
     ["region", harmless(spec?.region ?? "")],
