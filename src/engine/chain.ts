@@ -23,6 +23,7 @@ function complaintOf(state: FleetState, record: LogRecord): string | undefined {
   if (record.sequence !== state.sequence + 1) return `it follows record ${state.sequence}`;
   if (state.incarnation.generation > 0 && record.incarnation.id !== state.incarnation.id)
     return `it belongs to incarnation ${record.incarnation.generation}/${record.incarnation.id}, the log to ${state.incarnation.generation}/${state.incarnation.id}`;
+  if (!record.nonce.startsWith(noncePrefix(record.sequence))) return "it was written for another place in the log";
   const term = record.events.find((event) => event.kind === "term-started");
   if (term !== undefined) {
     const isNewTerm = term.epoch > state.epoch && term.epoch === record.epoch && term.holder === record.writer;
@@ -32,4 +33,9 @@ function complaintOf(state: FleetState, record: LogRecord): string | undefined {
   return record.writer === state.holder
     ? undefined
     : `${record.writer} wrote it, but ${state.holder} holds term ${state.epoch}`;
+}
+
+/** How the nonce of a record at `sequence` begins, so that a copy of a record in another place is told from the record. */
+export function noncePrefix(sequence: number): string {
+  return `${sequence}.`;
 }

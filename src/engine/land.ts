@@ -45,10 +45,8 @@ export async function land(
   for (;;) {
     signal.throwIfAborted();
     // One attempt after the other: each is made only when the one before it left nothing in the log.
-    // oxlint-disable-next-line eslint/no-await-in-loop
     const landing = await attemptOnce(attempt, bytes);
     if (landing !== undefined) return landing;
-    // oxlint-disable-next-line eslint/no-await-in-loop
     await parts.clock.sleep(RETRY_PAUSE_MS, signal);
   }
 }
@@ -77,13 +75,11 @@ async function settle(attempt: Attempt): Promise<Landing> {
   for (;;) {
     try {
       const patience = { clock, ms: FOLD_PATIENCE_MS, signal, what: "folding an appended record" };
-      // oxlint-disable-next-line eslint/no-await-in-loop
       await within(patience, async (inner) => await ledger.reached(expected + 1, inner));
       const found = ledger.recordAt(expected + 1)?.nonce === nonce;
       return found ? { kind: "committed", sequence: expected + 1 } : { kind: "lost" };
     } catch (error) {
       if (!(error instanceof DeadlinePassed)) throw error;
-      // oxlint-disable-next-line eslint/no-await-in-loop
       const last = await lastSequence(attempt);
       if (last !== undefined && last < expected) return { kind: "refused", refusal: rolledBackBelow(expected, last) };
     }

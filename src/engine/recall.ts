@@ -61,7 +61,6 @@ async function newestReadable(
 ): Promise<FleetState | undefined> {
   for (const { sequence } of marks.toReversed()) {
     // The next older one is read only if this one will not do.
-    // oxlint-disable-next-line eslint/no-await-in-loop
     const bytes = await snapshots.load(sequence, signal);
     const decoded = bytes === undefined ? undefined : codec.decodeSnapshot(bytes);
     if (decoded?.ok === true && decoded.value.sequence === sequence) return decoded.value;

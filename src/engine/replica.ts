@@ -228,7 +228,6 @@ export class Replica implements RunningEngine {
   async #catchUp(sequence: number, signal: AbortSignal): Promise<void> {
     while (this.state().sequence < sequence && this.halted()?.code !== "STORE_CORRUPT") {
       signal.throwIfAborted();
-      // oxlint-disable-next-line eslint/no-await-in-loop
       await Promise.race([this.#ledger.reached(sequence, signal), this.#parts.clock.sleep(50, signal)]);
     }
     this.#isCaughtUp = true;
@@ -298,9 +297,7 @@ export class Replica implements RunningEngine {
     while (!life.aborted) {
       const nap = new AbortController();
       this.#wakeTick = () => nap.abort();
-      // oxlint-disable-next-line eslint/no-await-in-loop
       await this.#guarded(async (signal) => await this.#tickOnce(signal));
-      // oxlint-disable-next-line eslint/no-await-in-loop
       await clock.sleep(timing.tickMs, nap.signal);
     }
   }
@@ -338,9 +335,7 @@ export class Replica implements RunningEngine {
   async #every(ms: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const { signal } = this.#life;
     while (!signal.aborted) {
-      // oxlint-disable-next-line eslint/no-await-in-loop
       await this.#guarded(work);
-      // oxlint-disable-next-line eslint/no-await-in-loop
       await this.#parts.clock.sleep(ms, signal);
     }
   }

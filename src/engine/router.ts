@@ -41,13 +41,11 @@ export async function route(
     signal.throwIfAborted();
     const known = answeredBefore(ledger.state, command);
     if (known !== undefined) return known;
-    // oxlint-disable-next-line eslint/no-await-in-loop
     const answer = await attempt(parts, command, signal);
     if (answer !== undefined && (answer.ok || answer.refusal.code !== "NO_LEADER")) return answer;
     const halt = halts.reason();
     if (halt !== undefined && halts.forbidsLead()) return refuse(halt);
     if (clock.monotonicMs() > untilMs) return answer ?? refuse(noLeader("no planner replica leads"));
-    // oxlint-disable-next-line eslint/no-await-in-loop
     await clock.sleep(RETRY_PAUSE_MS, signal);
   }
 }

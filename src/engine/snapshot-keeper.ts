@@ -58,7 +58,6 @@ export class SnapshotKeeper {
     const marks = await snapshots.list(signal);
     const { superseded, trimTo } = sortOut(marks, state, timing.keepRecordsMs);
     for (const mark of superseded) {
-      // oxlint-disable-next-line eslint/no-await-in-loop
       await snapshots.drop(mark.sequence, signal);
     }
     if (trimTo === undefined) return;

@@ -7,6 +7,7 @@ import type { Result } from "../model/result.ts";
 import type { Settings } from "../model/settings.ts";
 import { answeredBefore } from "./answered.ts";
 import { reasonOf } from "./deadline.ts";
+import { noncePrefix } from "./chain.ts";
 import type { Decider } from "./decider.ts";
 import type { Halts } from "./halts.ts";
 import { land } from "./land.ts";
@@ -104,7 +105,6 @@ export class Writer {
       if (job.signal.aborted) continue;
       this.#current = job;
       // Strictly one after the other: that is what makes it one writer.
-      // oxlint-disable-next-line eslint/no-await-in-loop
       await this.#answer(job);
     }
     this.#current = undefined;
@@ -133,7 +133,6 @@ export class Writer {
       if (events.length === 0) return ok({ sequence: state.sequence, subject: "" });
       const unknown = this.#unknownElsewhere(events);
       if (unknown !== undefined) return refuse(unknown);
-      // oxlint-disable-next-line eslint/no-await-in-loop
       const landing = await this.#land(state, { envelope, events });
       if (landing.kind === "refused") return this.#storeRefuses(landing.refusal);
       if (landing.kind === "committed") return this.#committed(landing.sequence);
@@ -176,7 +175,8 @@ export class Writer {
     state: FleetState,
     decision: { readonly envelope: Envelope; readonly events: readonly FleetEvent[] },
   ): Promise<Landing> {
-    const authorship = { writer: this.#parts.replica, nonce: this.#parts.randomness.id() };
+    const nonce = `${noncePrefix(state.sequence + 1)}${this.#parts.randomness.id()}`;
+    const authorship = { writer: this.#parts.replica, nonce };
     const record = recordOf(state, decision, authorship);
     // Set before the record is folded, so that whoever is told of the new term already sees who leads.
     const term = record.events.find((event) => event.kind === "term-started");

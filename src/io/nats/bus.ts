@@ -87,7 +87,7 @@ function subscribe(connection: NatsConnection, subject: string, take: (message: 
     },
   });
   return () => {
-    // After the connection closed there is nothing left to unsubscribe.
-    if (!subscription.isClosed()) subscription.unsubscribe();
+    // Drained, so that what was already delivered is still answered. A closed connection has nothing left to drain.
+    if (!subscription.isClosed()) void subscription.drain().catch(() => undefined);
   };
 }

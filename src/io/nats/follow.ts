@@ -1,14 +1,16 @@
-import { jetstream } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
 import { StoreFault } from "../../engine/ports.ts";
 import type { LogEntry } from "../../engine/ports.ts";
 import { abortable } from "./abortable.ts";
+import type { Link } from "./link.ts";
 import { LOG_STREAM } from "./subjects.ts";
 
 /** What following needs from outside. */
 export interface FollowParts {
   readonly connection: NatsConnection;
+  readonly link: Link;
   readonly onRetry?: ((cause: unknown) => void) | undefined;
 }
 
@@ -18,6 +20,8 @@ const IDLE_HEARTBEAT_MS = 1_000;
 const PULL_EXPIRES_MS = 10_000;
 /** Records on their way at once; a snapshot bounds how much a start has to read. */
 const IN_FLIGHT_MAX = 500;
+/** How often a watch that brings nothing is checked against the log's end. */
+const STALE_CHECK_MS = 3_000;
 /** Pause before a watch is rebuilt. */
 const REBUILD_PAUSE_MS = 250;
 /** How long the server keeps a consumer whose reader is gone. */
@@ -47,7 +51,7 @@ export async function* followStream(
   let last = sequence;
   while (!signal.aborted) {
     try {
-      for await (const entry of watchOnce(parts.connection, last, signal)) {
+      for await (const entry of watchOnce(parts, last, signal)) {
         if (entry.sequence <= last) continue;
         if (entry.sequence !== last + 1) throw new StoreFault(hole(last, entry.sequence));
         last = entry.sequence;
@@ -61,8 +65,13 @@ export async function* followStream(
   }
 }
 
-/** One consumer's life: ends when the consumer shows any sign of trouble. */
-async function* watchOnce(connection: NatsConnection, sequence: number, signal: AbortSignal): AsyncGenerator<LogEntry> {
+/** One consumer's life: ends when there is any sign of trouble. */
+async function* watchOnce(
+  { connection, link }: FollowParts,
+  sequence: number,
+  signal: AbortSignal,
+): AsyncGenerator<LogEntry> {
+  const thisLink = link.current();
   const consumers = jetstream(connection).consumers;
   const consumer = await abortable(
     consumers.get(LOG_STREAM, { opt_start_seq: sequence + 1, inactive_threshold: CONSUMER_KEPT_MS }),
@@ -72,22 +81,67 @@ async function* watchOnce(connection: NatsConnection, sequence: number, signal: 
     consumer.consume({ max_messages: IN_FLIGHT_MAX, expires: PULL_EXPIRES_MS, idle_heartbeat: IDLE_HEARTBEAT_MS }),
     signal,
   );
+  const watch = new Watch(connection, messages, sequence);
   const stop = (): void => messages.stop();
-  signal.addEventListener("abort", stop, { once: true });
-  void stopWhenBroken(messages);
+  for (const end of [signal, thisLink]) end.addEventListener("abort", stop, { once: true });
+  if (signal.aborted || thisLink.aborted) stop();
   try {
-    for await (const message of messages) yield entryOf(message);
+    for await (const message of messages) {
+      watch.seen(message.seq);
+      yield entryOf(message);
+    }
   } finally {
-    signal.removeEventListener("abort", stop);
+    for (const end of [signal, thisLink]) end.removeEventListener("abort", stop);
+    watch.end();
     messages.stop();
     // Courtesy: the server would drop it by itself.
     consumer.delete().catch(() => undefined);
   }
 }
 
-async function stopWhenBroken(messages: ConsumerMessages): Promise<void> {
-  for await (const notice of messages.status()) {
-    if (BROKEN_NOTICES.has(notice.type)) messages.stop();
+/** Stops a consumer's messages at the first sign that they may be incomplete. */
+class Watch {
+  readonly #connection: NatsConnection;
+  readonly #messages: ConsumerMessages;
+  readonly #timer: NodeJS.Timeout;
+  #seen: number;
+  #seenAtLastCheck: number;
+
+  constructor(connection: NatsConnection, messages: ConsumerMessages, sequence: number) {
+    this.#connection = connection;
+    this.#messages = messages;
+    this.#seen = sequence;
+    this.#seenAtLastCheck = sequence;
+    this.#timer = setInterval(() => void this.#check(), STALE_CHECK_MS);
+    void this.#stopWhenBroken();
+  }
+
+  seen(sequence: number): void {
+    this.#seen = sequence;
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #stopWhenBroken(): Promise<void> {
+    for await (const notice of this.#messages.status()) {
+      if (BROKEN_NOTICES.has(notice.type)) this.#messages.stop();
+    }
+  }
+
+  /** A quiet watch is right only if the log ends where it has read to. */
+  async #check(): Promise<void> {
+    const isQuiet = this.#seen === this.#seenAtLastCheck;
+    this.#seenAtLastCheck = this.#seen;
+    if (!isQuiet) return;
+    try {
+      const manager = await jetstreamManager(this.#connection, { checkAPI: false });
+      const { state } = await manager.streams.info(LOG_STREAM);
+      if (state.last_seq > this.#seen && this.#seen === this.#seenAtLastCheck) this.#messages.stop();
+    } catch {
+      // The store does not answer: the watch says so by itself, by missed heartbeats.
+    }
   }
 }
 

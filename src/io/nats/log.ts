@@ -7,6 +7,7 @@ import type { Incarnation } from "../../model/position.ts";
 import type { Refusal } from "../../model/refusal.ts";
 import { abortable } from "./abortable.ts";
 import { followStream } from "./follow.ts";
+import { Link } from "./link.ts";
 import { incarnationMetadata, incarnationOf, logConfig, refuseStream } from "./log-config.ts";
 import { refuseOldServer } from "./server-version.ts";
 import { LOG_STREAM, LOG_SUBJECT } from "./subjects.ts";
@@ -65,35 +66,13 @@ interface LogParts {
   readonly link: Link;
 }
 
-/** Tells when the connection was made anew: an answer that was due on the old one never comes. */
-class Link {
-  #lost = new AbortController();
-
-  constructor(connection: NatsConnection) {
-    void this.#watch(connection);
-  }
-
-  /** Aborts when the connection of now is replaced. */
-  current(): AbortSignal {
-    return this.#lost.signal;
-  }
-
-  async #watch(connection: NatsConnection): Promise<void> {
-    for await (const { type } of connection.status()) {
-      if (type !== "reconnect") continue;
-      this.#lost.abort(new Error("the connection was lost while an answer was due"));
-      this.#lost = new AbortController();
-    }
-  }
-}
-
 function logOn(parts: LogParts): Log {
   const { connection, manager, options, link } = parts;
   const info = async (signal: AbortSignal): Promise<StreamInfo> =>
     await abortable(manager.streams.info(LOG_STREAM), signal);
   return {
     append: async (bytes, appendOptions) => await append({ connection, link }, bytes, appendOptions),
-    follow: (sequence, signal) => followStream({ connection, onRetry: options.onRetry }, sequence, signal),
+    follow: (sequence, signal) => followStream({ connection, link, onRetry: options.onRetry }, sequence, signal),
     async bounds(signal) {
       const { state } = await info(signal);
       return { first: state.messages === 0 ? state.last_seq + 1 : state.first_seq, last: state.last_seq };
@@ -105,7 +84,9 @@ function logOn(parts: LogParts): Log {
       await markIncarnation(manager, incarnation, signal);
     },
     async check(signal) {
-      const tooOld = refuseOldServer(connection.info?.version ?? "");
+      // Between two connections nothing is known of the server; the question about the stream then fails by itself.
+      const version = connection.info?.version;
+      const tooOld = version === undefined ? undefined : refuseOldServer(version);
       return tooOld ?? (await checkStream(info, options.replicas, signal));
     },
     async trim(sequence, signal) {

@@ -85,7 +85,6 @@ async function save({ connection }: Parts, mark: SnapshotMark, bytes: Uint8Array
   for (let index = 0; index < manifest.chunks; index += 1) {
     const chunk = bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
     // One at a time: a snapshot must not crowd out the log.
-    // oxlint-disable-next-line eslint/no-await-in-loop
     await client.publish(chunkSubject(manifest, index), chunk);
   }
   await client.publish(manifestSubject(mark.sequence), JSON.stringify(manifest));
@@ -103,7 +102,6 @@ async function list({ manager }: Parts): Promise<readonly SnapshotMark[]> {
   const { state } = await manager.streams.info(SNAPSHOT_STREAM, filter);
   const marks: SnapshotMark[] = [];
   for (const subject of Object.keys(state.subjects ?? {})) {
-    // oxlint-disable-next-line eslint/no-await-in-loop
     const manifest = parseManifest(await read(manager, subject));
     if (manifest !== undefined) marks.push(manifest);
   }
@@ -115,7 +113,6 @@ async function load({ manager }: Parts, sequence: number): Promise<Uint8Array | 
   if (manifest === undefined) return undefined;
   const chunks: Uint8Array[] = [];
   for (let index = 0; index < manifest.chunks; index += 1) {
-    // oxlint-disable-next-line eslint/no-await-in-loop
     const chunk = await read(manager, chunkSubject(manifest, index));
     if (chunk === undefined) return undefined;
     chunks.push(chunk);

@@ -45,13 +45,11 @@ export async function openStore(options: StoreOptions, signal: AbortSignal): Pro
     signal.throwIfAborted();
     try {
       // One after the other: each attempt follows on the failure of the last.
-      // oxlint-disable-next-line eslint/no-await-in-loop
       return await open(options, AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_MS)]));
     } catch (error) {
       if (error instanceof StoreFault || signal.aborted) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       options.logger.warn({ attempt, reason, urls: options.urls }, "NATS cannot be used yet");
-      // oxlint-disable-next-line eslint/no-await-in-loop
       await options.clock.sleep(RETRY_MS, signal);
     }
   }

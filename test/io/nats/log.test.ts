@@ -147,9 +147,29 @@ describe("an append whose answer is lost", () => {
   });
 });
 
+describe("a watch whose messages were lost on the way", () => {
+  it("brings them again when the connection is made anew", async () => {
+    const relay = await startRelay(server);
+    const behind = await connectPlanner({ servers: [relay.url], name: "behind a relay" });
+    const log = await open(behind);
+    const direct = await open();
+    await append(direct, "a", 0);
+    const following = take(log.follow(0, signal), 3);
+    await append(direct, "b", 1);
+    relay.set("drop-replies");
+    const dropped = relay.dropped();
+    await append(direct, "c", 2);
+    await dropped;
+    relay.set("pass");
+    expect(await following).toEqual(["1:a", "2:b", "3:c"]);
+    await behind.close();
+    await relay.close();
+  });
+});
+
 describe("a store that would lose records", () => {
   const cases: readonly (readonly [string, Partial<StreamConfig>, string])[] = [
-    ["discards old records", { discard: "old" as StreamConfig["discard"] }, "discard is old, must be new"],
+    ["discards old records", { discard: "old" }, "discard is old, must be new"],
     ["drops records by age", { max_age: 3_600_000_000_000 }, "max_age is 3600000000000 ns, must be 0"],
     ["keeps one record", { max_msgs_per_subject: 1 }, "max_msgs_per_subject is 1, must be unlimited"],
     ["lets followers answer", { allow_direct: true }, "allow_direct is on, must be off"],
@@ -207,7 +227,7 @@ describe("a store that would lose records", () => {
 describe("a log with a hole", () => {
   async function withHole(): Promise<Log> {
     const manager = await jetstreamManager(connection);
-    await manager.streams.add({ name: LOG_STREAM, subjects: [LOG_SUBJECT], discard: "new" as StreamConfig["discard"] });
+    await manager.streams.add({ name: LOG_STREAM, subjects: [LOG_SUBJECT], discard: "new" });
     const log = await open();
     for (const [index, text] of ["a", "b", "c"].entries()) await append(log, text, index);
     await manager.streams.deleteMessage(LOG_STREAM, 2);

@@ -83,9 +83,7 @@ async function untilOpen(host: string, port: number, died: () => string | undefi
   for (;;) {
     const words = died();
     if (words !== undefined) throw new Error(`nats-server did not start: ${words}`);
-    // oxlint-disable-next-line eslint/no-await-in-loop
     if (await isOpen(host, port)) return;
-    // oxlint-disable-next-line eslint/no-await-in-loop
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
