@@ -82,11 +82,8 @@ function isLoopback(address: string): boolean {
 export async function serveAds(options: AdsOptions): Promise<AdsServer> {
   const hub = createHub(options);
   const server = new Server({ "grpc.max_receive_message_length": -1 });
-  const definition = rpcService(AggregatedDiscoveryService);
-  server.addService(definition as unknown as ServiceDefinition, {
-    streamAggregatedResources: hub.open,
-    // Clients that ask for increments get what gRPC says to the unimplemented.
-  });
+  // Clients that ask for increments get what gRPC says to the unimplemented.
+  server.addService(rpcService(AggregatedDiscoveryService), { streamAggregatedResources: hub.open });
   for (const { definition: other, implementation } of options.beside) server.addService(other, implementation);
   const listen = await bind(server, options);
   return {

@@ -81,15 +81,15 @@ export async function createEnvoyMesh(options: EnvoyMeshOptions): Promise<EnvoyM
     lingerMs: options.lingerMs ?? LINGER_MS,
     log,
   });
-  const apply = createApply({ publisher, server, show: view.show });
+  const apply = createApply({ publisher, server, show: (scene) => view.show(scene) });
   return {
     supports: SUPPORTS,
     ads: server.listen,
     apply,
-    takeWindow: tally.take,
-    peers: view.peers,
-    evidence: view.evidence,
-    workloads: view.workloads,
+    takeWindow: () => tally.take(),
+    peers: () => view.peers(),
+    evidence: () => view.evidence(),
+    workloads: () => view.workloads(),
     onTrouble: (listener) => {
       troubled.add(listener);
       return () => void troubled.delete(listener);
