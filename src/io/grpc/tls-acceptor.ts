@@ -45,7 +45,11 @@ export function createTlsAcceptor(options: TlsAcceptorOptions): Server {
     // Who hangs up in the middle was not refused; a client that only looks at our certificate does that.
     if (error.code !== "ECONNRESET") {
       const reason = error.code ?? error.message;
-      refused({ code: CERTIFICATE_FAULT.test(reason) ? "CERT_UNTRUSTED" : "HANDSHAKE", remote: remoteOf(socket), reason });
+      refused({
+        code: CERTIFICATE_FAULT.test(reason) ? "CERT_UNTRUSTED" : "HANDSHAKE",
+        remote: remoteOf(socket),
+        reason,
+      });
     }
     socket.destroy();
   });

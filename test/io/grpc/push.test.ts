@@ -37,7 +37,10 @@ describe("a plan stream", () => {
     planner.engine.fold({ kind: "service-applied", spec: service("shop/a") });
     planner.engine.release("c1", "shop/a", 8080);
     const agent = follow(connect(planner, own, { cluster: "c1" }));
-    expect(await agent.next("credentials")).toMatchObject({ credentials: "creds of c1", urls: ["nats://127.0.0.1:4222"] });
+    expect(await agent.next("credentials")).toMatchObject({
+      credentials: "creds of c1",
+      urls: ["nats://127.0.0.1:4222"],
+    });
     const plan = await agent.next("plan");
     expect(plan.base).toBe(DeltaBase.NOTHING);
     agent.apply(plan);
@@ -45,7 +48,10 @@ describe("a plan stream", () => {
   });
 
   it("brings only what changed afterwards, and names what is gone", async () => {
-    planner.engine.fold({ kind: "service-applied", spec: service("shop/a") }, { kind: "service-applied", spec: service("shop/b") });
+    planner.engine.fold(
+      { kind: "service-applied", spec: service("shop/a") },
+      { kind: "service-applied", spec: service("shop/b") },
+    );
     planner.engine.release("c1", "shop/a", 8080);
     planner.engine.release("c1", "shop/b", 8081);
     const agent = follow(connect(planner, own, { cluster: "c1" }));
@@ -67,7 +73,11 @@ describe("a plan stream", () => {
     first.apply(await first.next("plan"));
     await aWhile();
     const state = planner.engine.state();
-    const held = { incarnation: state.incarnation, epoch: state.epoch, revision: state.revisions.get("c1" as ClusterId) ?? 0 };
+    const held = {
+      incarnation: state.incarnation,
+      epoch: state.epoch,
+      revision: state.revisions.get("c1" as ClusterId) ?? 0,
+    };
     first.close();
     const again = follow(connect(planner, own, { cluster: "c1", held, hashes: first.held }));
     await again.next("credentials");
@@ -235,7 +245,13 @@ function service(name: string) {
     stableVersion: "v1" as never,
     deployments: [{ cluster: "c1" as ClusterId, version: "v1" as never }],
     demandRps: {},
-    request: { connectTimeoutMs: 250, perTryTimeoutMs: 1_000, requestTimeoutMs: 15_000, retries: 3, retryScope: "all" as const },
+    request: {
+      connectTimeoutMs: 250,
+      perTryTimeoutMs: 1_000,
+      requestTimeoutMs: 15_000,
+      retries: 3,
+      retryScope: "all" as const,
+    },
     pace: { maxStepWeight: 2_500, bakeMs: 0, toleranceWeight: 500 },
   };
 }
