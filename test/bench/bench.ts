@@ -16,9 +16,9 @@ export interface Stage {
   /** Temporary folder of this run. */
   readonly folder: string;
   /** The n-th loopback address of this run: two runs side by side do not meet. */
-  address(n: number): string;
+  readonly address: (n: number) => string;
   /** Shows progress. */
-  say(line: string): void;
+  readonly say: (line: string) => void;
   /** Fewer rounds: shows that the bench works; its numbers mean little. */
   readonly isQuick: boolean;
 }

@@ -64,7 +64,7 @@ export class Crew {
   startNode(program: NodeProgram): Member & Calls {
     const log = this.#open(program.name);
     const { flags = [], args = [], through = [] } = program;
-    const [command = "", ...before] = [...this.#guard, ...through, process.execPath];
+    const [command, ...before] = [...this.#guard, ...through, process.execPath];
     const child = fork(program.entry, args, {
       execPath: command,
       execArgv: [...before, ...flags],

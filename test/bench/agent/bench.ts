@@ -73,7 +73,12 @@ async function openWorld(stage: Stage): Promise<World> {
   const collectFile = join(stage.folder, "collect.cjs");
   writeFileSync(collectFile, COLLECT);
   return {
-    ...{ stage, planner, opened, scenes, natsUrl, collectFile },
+    stage,
+    planner,
+    opened,
+    scenes,
+    natsUrl,
+    collectFile,
     envoy: envoy.path,
     agentFile: await bundle(join(ROOT, "agents/main.ts"), join(stage.folder, "agent")),
     bareFile: await bundle(join(import.meta.dirname, "bare-agent.ts"), join(stage.folder, "bare")),

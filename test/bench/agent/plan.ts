@@ -37,9 +37,10 @@ export function sceneEvents(scene: Scene): readonly (readonly FleetEvent[])[] {
     const cluster = scene.cluster as ClusterId;
     return { kind: "route-set-released", service: service as ServiceId, cluster, hash, waveIndex: 0 };
   });
-  const declared = names.map(
-    (service): FleetEvent => ({ kind: "service-applied", spec: { ...EMPTY_SERVICE, service: service as ServiceId } }),
-  );
+  const declared = names.map((service): FleetEvent => ({
+    kind: "service-applied",
+    spec: { ...EMPTY_SERVICE, service: service as ServiceId },
+  }));
   return [declared, [{ kind: "route-sets-stored", routeSets }], released];
 }
 
@@ -57,7 +58,10 @@ function routeSetFor(service: string, { cluster, gateways }: Scene): RouteSet {
 }
 
 /** Everything that has to listen so that nothing looks lost. */
-export function listenersOf({ backend, gateways }: Scene): readonly { readonly address: string; readonly port: number }[] {
+export function listenersOf({
+  backend,
+  gateways,
+}: Scene): readonly { readonly address: string; readonly port: number }[] {
   return [{ address: backend, port: BACKEND_PORT }, ...gateways.map((address) => ({ address, port: GATEWAY_PORT }))];
 }
 

@@ -25,7 +25,7 @@ const PATIENCE_MS = 10_000;
 const agent = new Agent({ keepAlive: true, maxSockets: 512 });
 const sent = new Map<string, Sent[]>();
 const stops: (() => void)[] = [];
-let open = 0;
+const open = new Set<symbol>();
 
 /** Callers of all sources, with every outcome kept. */
 answerCalls({
@@ -46,7 +46,7 @@ answerCalls({
     for (const stop of stops.splice(0)) stop();
     const deadline = performance.now() + PATIENCE_MS + 1_000;
     // oxlint-disable-next-line eslint/no-await-in-loop -- asks until all are answered
-    while (open > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (open.size > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
     const outcomes = Object.fromEntries(sent);
     sent.clear();
     return outcomes;
@@ -63,12 +63,11 @@ answerCalls({
 
 function send({ host, port }: LoadTarget, list: Sent[]): void {
   const atMs = performance.now();
-  open += 1;
-  let isOpen = true;
+  const self = Symbol("request");
+  open.add(self);
   const end = (outcome: Pick<Sent, "servedBy" | "failure">): void => {
-    if (!isOpen) return;
-    isOpen = false;
-    open -= 1;
+    // An error may follow an answer; the first of the two counts.
+    if (!open.delete(self)) return;
     list.push({ atMs, tookMs: performance.now() - atMs, ...outcome });
   };
   const sending = request({ agent, host, port, path: "/", headers: { host: "checkout.shop" } }, (response) => {

@@ -33,7 +33,7 @@ export interface BenchPlanner {
   readonly address: string;
   readonly pusher: Pusher;
   /** Calls back for every acknowledgement. */
-  onAcknowledged(listener: () => void): void;
+  readonly onAcknowledged: (listener: () => void) => void;
 }
 
 const HOUR_MS = 3_600_000;
@@ -67,7 +67,10 @@ export async function openBenchPlanner(options: BenchPlannerOptions): Promise<Be
     onFault: (error) => log.error(error, "cannot make a certificate"),
   });
   const servers = await openPlannerServers({
-    ...{ identity, pusher, log, metrics },
+    identity,
+    pusher,
+    log,
+    metrics,
     join: { host, port: 0 },
     agent: { host, port: 0 },
     operator: { host, port: 0 },
@@ -76,17 +79,21 @@ export async function openBenchPlanner(options: BenchPlannerOptions): Promise<Be
     agentAdmissionsPerSecond: 10_000,
     agentConnectionsMax: 10_000,
     operatorParts: {
-      ...{ engine, clock, authority },
+      engine,
+      clock,
+      authority,
       randomness: SYSTEM_RANDOMNESS,
       joinAddresses: [],
       operatorAddresses: [],
       replicas: () => [],
       settings: DEFAULT_SETTINGS,
     },
-    certificates: { ...{ engine, authority, clock, log }, ttlMs: HOUR_MS, agentAddresses: [] },
+    certificates: { engine, authority, clock, log, ttlMs: HOUR_MS, agentAddresses: [] },
   });
   return {
-    ...{ engine, keys, pusher },
+    engine,
+    keys,
+    pusher,
     address: servers.addresses.agent,
     onAcknowledged: (given) => {
       listener = given;

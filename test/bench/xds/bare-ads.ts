@@ -1,6 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import type { ServerDuplexStream, ServiceDefinition } from "@grpc/grpc-js";
+import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { KINDS } from "../../../agents/mesh/envoy/render.ts";
 import type { Kind } from "../../../agents/mesh/envoy/render.ts";
 import { TYPE_URLS } from "../../../agents/mesh/envoy/snapshot.ts";
@@ -32,14 +32,20 @@ export class BareAds {
   constructor(first: Snapshot) {
     this.#current = first;
     const { streamAggregatedResources } = rpcService(AggregatedDiscoveryService);
-    this.#server.addService({ streamAggregatedResources } as unknown as ServiceDefinition, {
-      streamAggregatedResources: (call: Call) => this.#serve(call),
-    });
+    this.#server.addService(
+      { streamAggregatedResources },
+      {
+        streamAggregatedResources: (call: Call) => this.#serve(call),
+      },
+    );
     // Proxyless clients report their load to whoever configures them; without this they would try for ever.
     const { streamLoadStats } = rpcService(LoadReportingService);
-    this.#server.addService({ streamLoadStats } as unknown as ServiceDefinition, {
-      streamLoadStats: (call: Call) => void call.on("data", () => undefined).on("error", () => undefined),
-    });
+    this.#server.addService(
+      { streamLoadStats },
+      {
+        streamLoadStats: (call: Call) => void call.on("data", () => undefined).on("error", () => undefined),
+      },
+    );
   }
 
   async listen(address: string, port: number): Promise<void> {
