@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { assemble, unnamedRemovals } from "../../../agents/core/delta.ts";
 import type { Offer } from "../../../agents/core/delta.ts";

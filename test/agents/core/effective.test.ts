@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { effectiveSplit, shareOf, totalOf } from "../../../agents/core/effective.ts";
 import { WEIGHT_TOTAL } from "../../../src/model/destination.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { judgePosition } from "../../../agents/core/judge.ts";
 import type { Placed } from "../../../agents/core/judge.ts";
@@ -75,7 +75,7 @@ describe("judgePosition", () => {
           const offered = { position: at(revision, epoch, { generation, id: `log-${generation}-${log}` }), digest };
           const judged = judgePosition(offered, held);
           if (!judged.ok) continue;
-          if (held !== undefined) expectNotBefore(offered, held);
+          expect(held === undefined || isAfter(offered, held)).toBe(true);
           held = offered;
         }
       }),
@@ -85,11 +85,8 @@ describe("judgePosition", () => {
 });
 
 /** Within one log, revision and epoch never fall and a number never changes its meaning; generations only rise. */
-function expectNotBefore(next: Placed, held: Placed): void {
+function isAfter(next: Placed, held: Placed): boolean {
   const [a, b] = [next.position, held.position];
-  if (a.incarnation.id !== b.incarnation.id)
-    return expect(a.incarnation.generation).toBeGreaterThan(b.incarnation.generation);
-  expect(a.epoch).toBeGreaterThanOrEqual(b.epoch);
-  expect(a.revision).toBeGreaterThanOrEqual(b.revision);
-  if (a.revision === b.revision) expect(next.digest).toBe(held.digest);
+  if (a.incarnation.id !== b.incarnation.id) return a.incarnation.generation > b.incarnation.generation;
+  return a.epoch >= b.epoch && (a.revision > b.revision || (a.revision === b.revision && next.digest === held.digest));
 }

@@ -3,7 +3,8 @@ import { DEFAULT_LIMITS, recheck } from "../../../agents/core/recheck.ts";
 import type { Recheck } from "../../../agents/core/recheck.ts";
 import type { Holding, StoredRouteSet } from "../../../agents/core/holding.ts";
 import type { ClusterId } from "../../../src/model/ids.ts";
-import { CHECKOUT, OWN, aHolding, aRouteSet, services, split, stored } from "../plans.ts";
+import { CHECKOUT, OWN, aHolding, services, split, stored } from "../plans.ts";
+import type { aRouteSet } from "../plans.ts";
 
 const LOCAL = { [`${OWN}/v1`]: 10_000 };
 const HALF = { [`${OWN}/v1`]: 5_000, "eu-west/v1": 5_000 };

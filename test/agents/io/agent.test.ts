@@ -218,7 +218,6 @@ describe("an agent", () => {
 
   it("leaves the mesh alone when nothing sound is stored", async () => {
     const broken: PlanStore = {
-      ...new MemoryPlanStore(),
       load: async () => ({ problems: [{ code: "LKG_INVALID", detail: "cut short" }] }),
       saveCurrent: async () => ({ ok: true, value: undefined }),
       saveLastGood: async () => ({ ok: true, value: undefined }),

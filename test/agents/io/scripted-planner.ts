@@ -1,5 +1,5 @@
-import { Metadata, Server, ServerCredentials, status } from "@grpc/grpc-js";
-import type { ServerDuplexStream, ServerUnaryCall, ServiceDefinition, sendUnaryData } from "@grpc/grpc-js";
+import { Metadata, Server, ServerCredentials } from "@grpc/grpc-js";
+import type { ServerDuplexStream, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { onTestFinished } from "vitest";
 import { AgentService, JoinService } from "../../../proto/gen/weir/v1/agent_pb.ts";
@@ -92,13 +92,13 @@ export async function startScriptedPlanner(wish: PlannerWish = {}): Promise<Scri
       encodeJoinToken({ addresses, pin, secret: "0123456789abcdef0123", cluster: "us-east" }),
     kill: () => server.forceShutdown(),
   };
-  server.addService(rpcService(JoinService) as unknown as ServiceDefinition, {
+  server.addService(rpcService(JoinService), {
     join: (
       call: ServerUnaryCall<JoinRequest, never>,
       answer: sendUnaryData<MessageInitShape<typeof JoinResponseSchema>>,
     ) => void join(planner, call.request, answer),
   });
-  server.addService(rpcService(AgentService) as unknown as ServiceDefinition, {
+  server.addService(rpcService(AgentService), {
     connect: (stream: ServerDuplexStream<ConnectRequest, Down>) => attend(planner, stream),
     renewCertificate: (
       call: ServerUnaryCall<RenewCertificateRequest, never>,
@@ -175,7 +175,10 @@ function attend(planner: ScriptedPlanner, stream: ServerDuplexStream<ConnectRequ
   }
   let seen: SeenStream | undefined;
   stream.on("data", (request: ConnectRequest) => {
-    if (seen !== undefined) return void seen.said.push(request);
+    if (seen !== undefined) {
+      seen.said.push(request);
+      return;
+    }
     if (request.message.case !== "hello") throw new Error("the first message is no hello");
     seen = {
       hello: request.message.value,
@@ -196,7 +199,7 @@ function attend(planner: ScriptedPlanner, stream: ServerDuplexStream<ConnectRequ
   stream.on("close", closed);
 }
 
-function errorOf(refusal: Refusal): { code: status; details: string; metadata: Metadata } {
+function errorOf(refusal: Refusal): { code: number; details: string; metadata: Metadata } {
   const { code, details, detail } = toStatus(refusal);
   const metadata = new Metadata();
   metadata.set(REFUSAL_METADATA_KEY, Buffer.from(detail));

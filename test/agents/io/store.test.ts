@@ -40,11 +40,11 @@ describe("a plan file", () => {
   it("is refused when it is cut short at any byte, or any one byte is another", () => {
     const bytes = Buffer.from(planFileBytes(plan(7)));
     for (let length = 0; length < bytes.length; length += 1)
-      expect(() => readPlanFile(bytes.subarray(0, length)), `cut at ${length}`).toThrow();
+      expect(() => readPlanFile(bytes.subarray(0, length)), `cut at ${length}`).toThrow(Error);
     for (let index = 0; index < bytes.length; index += 1) {
       const changed = Buffer.from(bytes);
       changed.writeUInt8(bytes.readUInt8(index) ^ 0x01, index);
-      expect(() => readPlanFile(changed), `changed at ${index}`).toThrow();
+      expect(() => readPlanFile(changed), `changed at ${index}`).toThrow(Error);
     }
   });
 
