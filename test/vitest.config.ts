@@ -8,6 +8,8 @@ export default defineConfig({
   root: join(import.meta.dirname, ".."),
   test: {
     include: ["test/**/*.test.ts"],
+    // Whole fleets have a configuration of their own; they run after these, one by one.
+    exclude: ["test/e2e/**"],
     testTimeout: TEST_TIMEOUT_MS,
     hookTimeout: TEST_TIMEOUT_MS,
     // Real servers are started and killed by tests: separate processes keep a crash to its own file.

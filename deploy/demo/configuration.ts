@@ -30,6 +30,9 @@ export const DEMO_SETTINGS = {
   routineIntervalMs: 1_000,
 } as const;
 
+/** How often the leader looks, and how long a follower bears its silence. */
+export const DEMO_TIMING = { tickMs: 200, leaderTimeoutMs: 2_000 } as const;
+
 /** Makes the fleet's CA, NATS accounts and first operator, and one configuration per planner replica. */
 export async function writePlannerFiles({ folder, topology }: Workspace): Promise<PlannerFiles> {
   const host = topology.controlAddress;
@@ -74,7 +77,7 @@ function plannerConfig(host: string, { replica, index, socket }: Replica): objec
       agent: everyone(PORTS.plannerAgent),
       operator: everyone(PORTS.plannerOperator),
     },
-    timing: { tickMs: 200 },
+    timing: DEMO_TIMING,
     settings: DEMO_SETTINGS,
   };
 }

@@ -7,6 +7,8 @@ import { LEADER_DEATH } from "./chapters/leader-death.ts";
 import { LOCAL } from "./chapters/local.ts";
 import { SHIFT } from "./chapters/shift.ts";
 import type { Chapter, Play } from "./play.ts";
+import { DEMO_SETTINGS, DEMO_TIMING } from "./configuration.ts";
+import { DEMO_PACE } from "./shifting.ts";
 import { findParts, type RealParts } from "./real-parts.ts";
 import { openStack, type Stack } from "./stack.ts";
 import { judge, tableOf, type ChapterSummary, type Summary } from "./summary.ts";
@@ -31,6 +33,7 @@ async function main(): Promise<void> {
   const workspace = await takeWorkspace();
   const tally = new Tally();
   const parts = await findParts(say);
+  say(`short times for a short play: ${inWords({ ...DEMO_PACE, ...DEMO_SETTINGS, ...DEMO_TIMING })}`);
   const stack = await openStack({ workspace, tally, parts, say });
   endWell(stack, workspace);
   try {
@@ -47,6 +50,12 @@ async function main(): Promise<void> {
     await stack.close();
     workspace.release();
   }
+}
+
+function inWords(times: Readonly<Record<string, number>>): string {
+  return Object.entries(times)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(", ");
 }
 
 function readOptions(): Options {

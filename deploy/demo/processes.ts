@@ -42,7 +42,8 @@ export class Processes {
     const isNodeWithMessages = spec.onMessage !== undefined;
     const child = spawn(command, args, {
       stdio: isNodeWithMessages ? ["ignore", log, log, "ipc"] : ["ignore", log, log],
-      env: { ...process.env, ...spec.env },
+      // Processes of one kind start again and again: what Node compiled once is kept for the next.
+      env: { ...process.env, NODE_COMPILE_CACHE: join(this.#folder, "compiled"), ...spec.env },
     });
     closeSync(log);
     if (spec.onMessage !== undefined) child.on("message", spec.onMessage);

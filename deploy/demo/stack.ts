@@ -14,7 +14,11 @@ import { pause, waitFor } from "./waiting.ts";
 import type { Workspace } from "./workspace.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-const REQUESTS_RPS = { "shop/checkout": 60, "shop/greeter": 20 } as const;
+/** Requests per second of one cluster's callers. */
+const HTTP_RPS = 70;
+const PROXYLESS_RPS = 30;
+/** Without Envoy the proxyless callers carry the play alone. */
+const PROXYLESS_ALONE_RPS = 70;
 
 /** What a demo is opened with. */
 export interface StackOptions {
@@ -101,7 +105,7 @@ export class Stack {
   async startCallers(name: string): Promise<void> {
     const { address } = this.#cluster(name);
     if (this.#options.parts.envoy !== undefined) {
-      this.#startCaller(`${name}-callers`, "load-http.ts", [name, address, String(REQUESTS_RPS["shop/checkout"])]);
+      this.#startCaller(`${name}-callers`, "load-http.ts", [name, address, String(HTTP_RPS)]);
     }
     if (this.#options.parts.envoy === undefined || name === "us-east") this.#startProxyless(name);
     await pause(0);
@@ -170,15 +174,11 @@ export class Stack {
 
   #startProxyless(name: string): void {
     const { address } = this.#cluster(name);
+    const rps = this.#options.parts.envoy === undefined ? PROXYLESS_ALONE_RPS : PROXYLESS_RPS;
     this.#start({
       name: `${name}-callers-grpc`,
       command: process.execPath,
-      args: [
-        join(import.meta.dirname, "load-grpc.ts"),
-        name,
-        "xds:///greeter.shop",
-        String(REQUESTS_RPS["shop/greeter"]),
-      ],
+      args: [join(import.meta.dirname, "load-grpc.ts"), name, "xds:///greeter.shop", String(rps)],
       env: { GRPC_XDS_BOOTSTRAP_CONFIG: this.#proxyless(name, address) },
       onMessage: this.#options.tally.accept,
     });

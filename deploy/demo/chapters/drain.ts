@@ -2,10 +2,12 @@ import { waitForCluster } from "../clusters.ts";
 import { METHODS } from "../operator.ts";
 import type { Chapter, Outcome, Play } from "../play.ts";
 import { aligned, intendedShares, observedShares, percent, sharesMatch } from "../shares.ts";
-import { DEMO_PACE } from "../shifting.ts";
 import { pause, waitFor } from "../waiting.ts";
 
 const DRAINED = "ap-south";
+
+/** A third at a time. */
+const PACE = { maxStepWeight: 3_334, bakeMs: 1_000 } as const;
 
 /** One cluster's share goes to zero step by step, then comes back. */
 export const DRAIN: Chapter = { name: "drain", title: `${DRAINED} drains to zero and comes back`, run };
@@ -13,7 +15,7 @@ export const DRAIN: Chapter = { name: "drain", title: `${DRAINED} drains to zero
 async function run(play: Play): Promise<Outcome> {
   const fromMs = Date.now();
   const before = await intendedShares(play, [DRAINED]);
-  await play.operator.call(METHODS.drainCluster, { requestId: `demo-drain-${fromMs}`, cluster: DRAINED, ...DEMO_PACE });
+  await play.operator.call(METHODS.drainCluster, { requestId: `demo-drain-${fromMs}`, cluster: DRAINED, ...PACE });
   await followDrain(play);
   await pause(700);
   const empty = { fromMs: Date.now(), untilMs: Date.now() + 2_000 };

@@ -1,0 +1,100 @@
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Summary } from "../../deploy/demo/summary.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+/** The play takes about a minute; a machine that is busy takes longer. */
+const PLAY_TIMEOUT_MS = 400_000;
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function runDemo(args: readonly string[], interruptOn?: string): Promise<Ended> {
+  const demo = spawn(process.execPath, [join(ROOT, "deploy/demo/main.ts"), ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  demo.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  demo.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+    if (interruptOn !== undefined && stderr.includes(interruptOn)) demo.kill("SIGINT");
+  });
+  const code = await new Promise<number | null>((resolve) => demo.once("exit", resolve));
+  return { code, stdout, stderr };
+}
+
+function demoFolders(): readonly string[] {
+  return readdirSync(tmpdir()).filter((name) => name.startsWith("weir-demo-"));
+}
+
+/** Processes that mention a demo's folder in their command line, of this user's view of /proc. */
+function demoProcesses(): readonly string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(commandLine)
+    .filter((line) => line.includes("weir-demo-"));
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+  } catch {
+    // It ended between the listing and the look.
+    return "";
+  }
+}
+
+describe("the demo", () => {
+  it(
+    "plays every chapter on real parts without breaking one promise",
+    async () => {
+      const { code, stdout, stderr } = await runDemo(["--once", "--json"]);
+      const summary = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as Summary;
+      expect(
+        summary.chapters.flatMap(({ name, broken = [] }) => broken.map((line) => `${name}: ${line}`)),
+        stderr,
+      ).toEqual([]);
+      expect(summary.chapters.map(({ name }) => name)).toEqual([
+        "join",
+        "local",
+        "shift",
+        "cluster-death",
+        "drain",
+        "leader-death",
+        "control-plane-death",
+      ]);
+      expect(summary.parts).toMatchObject({
+        nats: expect.stringMatching(/^2\./),
+        envoy: expect.stringMatching(/^1\./),
+      });
+      expect(code).toBe(0);
+      expect(summary.ok).toBe(true);
+    },
+    PLAY_TIMEOUT_MS,
+  );
+
+  it(
+    "leaves no process and no file when it is interrupted",
+    async () => {
+      const { code } = await runDemo(["--json"], "callers started");
+      expect(code).toBe(130);
+      expect(demoProcesses()).toEqual([]);
+      expect(demoFolders()).toEqual([]);
+    },
+    PLAY_TIMEOUT_MS,
+  );
+
+  it("refuses an argument it does not know, with its usage", async () => {
+    const { code, stderr } = await runDemo(["--onec"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("usage: npm run demo");
+  });
+});
