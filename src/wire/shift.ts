@@ -60,7 +60,8 @@ export function previewShift(request: PreviewShiftRequest): Result<CommandOf<"re
   const checks = new Checks();
   const { proposal } = request;
   if (proposal === undefined || isEmpty(proposal)) return emptyProposal();
-  return checks.result(shiftOf(checks, proposal, "preview" as ShiftId));
+  const command = shiftOf(checks, proposal, "preview" as ShiftId);
+  return checks.result(command.reason === "" ? { ...command, reason: "preview" } : command);
 }
 
 function isEmpty({ service, sources, target }: ShiftProposal): boolean {

@@ -18,7 +18,7 @@ import type { ClusterState } from "../../../model/cluster.ts";
 import type { FleetState } from "../../../model/fleet.ts";
 import type { ClusterId } from "../../../model/ids.ts";
 import { ok } from "../../../model/result.ts";
-import { findCluster, selectClusters, toCluster } from "../../../wire/cluster-view.ts";
+import { findCluster, remainingWeight, selectClusters, toCluster } from "../../../wire/cluster-view.ts";
 import {
   acceptCluster,
   cordonCluster,
@@ -68,7 +68,7 @@ export function clusterService(parts: OperatorParts): Implementation<typeof Clus
     uncordonCluster: async (request, call) =>
       write(engine, { schema: UncordonClusterRequestSchema, request, command: uncordonCluster(request), call, answer }),
     drainCluster: async (request, call) => {
-      const command = drainCluster(request, clock.nowMs());
+      const command = drainCluster(request, engine.logTimeMs());
       return write(engine, { schema: DrainClusterRequestSchema, request, command, call, answer });
     },
     revokeCluster: async (request, call) =>
@@ -87,7 +87,7 @@ export function clusterService(parts: OperatorParts): Implementation<typeof Clus
 
 /** The token exists here and in the answer, nowhere else: the log has its hash. */
 async function register(
-  { engine, clock, authority, joinAddresses }: OperatorParts,
+  { engine, authority, joinAddresses }: OperatorParts,
   request: RegisterClusterRequest,
   call: Call,
 ) {
@@ -96,7 +96,7 @@ async function register(
   return write(engine, {
     schema: RegisterClusterRequestSchema,
     request,
-    command: registerCluster(request, { secretHash, nowMs: clock.nowMs() }),
+    command: registerCluster(request, { secretHash, nowMs: engine.logTimeMs() }),
     call,
     answer: (state, { sequence, subject }) =>
       mapped(findCluster(state, subject), (cluster) => {
@@ -118,16 +118,26 @@ async function watch(
   { emit, signal }: Call & { readonly emit: Emit<typeof WatchClustersResponseSchema> },
 ) {
   let shown: ReadonlyMap<ClusterId, ClusterState> = new Map();
+  let remaining: ReadonlyMap<ClusterId, number> = new Map();
   for await (const state of states(engine, signal)) {
     const sequence = toSequence(state.sequence);
     const view = (cluster: ClusterState) => toCluster(cluster, state, engine.observed());
+    const left = drainsOf(state);
     for (const [name, cluster] of state.clusters) {
-      if (shown.get(name) !== cluster) await emit({ cluster: view(cluster), isRemoved: false, sequence });
+      const isNews = shown.get(name) !== cluster || left.get(name) !== remaining.get(name);
+      if (isNews) await emit({ cluster: view(cluster), isRemoved: false, sequence });
     }
     for (const [name, cluster] of shown) {
       if (!state.clusters.has(name)) await emit({ cluster: view(cluster), isRemoved: true, sequence });
     }
     shown = state.clusters;
+    remaining = left;
   }
   return ok(undefined);
+}
+
+/** How far each drain is: it moves with what is released, while the cluster itself stays as it is. */
+function drainsOf(state: FleetState): ReadonlyMap<ClusterId, number> {
+  const draining = [...state.clusters].filter(([, { drain }]) => drain !== undefined);
+  return new Map(draining.map(([name]) => [name, remainingWeight(state, name)]));
 }
