@@ -9,7 +9,7 @@ import type { Shift } from "./shift.ts";
 /** The step of a service that is being released, wave by wave. */
 export interface Rollout {
   readonly plan: ServicePlan;
-  /** Clusters to which this step brings something new, sorted: the others have their route set already. */
+  /** Clusters to which this step, or one before it that was never seen to do well, brings something new, sorted. */
   readonly changes: readonly ClusterId[];
   readonly committedAtMs: number;
   /** Index of the wave released last. */

@@ -41,7 +41,7 @@ function commit(draft: Draft, { plan, basedOn }: EventOf<"plan-committed">): voi
     plannedSequence: Math.max(before.plannedSequence, basedOn),
     rollout: {
       plan,
-      changes: changesOf(plan, before.released),
+      changes: pendingChanges(plan, before),
       committedAtMs: draft.atMs,
       waveIndex: 0,
       waveReleasedAtMs: draft.atMs,
@@ -51,6 +51,13 @@ function commit(draft: Draft, { plan, basedOn }: EventOf<"plan-committed">): voi
     // What moved after the plan was computed still waits to be planned.
     ...(basedOn >= before.inputsSequence || inputsCause === undefined ? {} : { inputsCause }),
   }));
+}
+
+/** What the step before changed and nobody has seen do well yet is carried over: a newer step vouches for it too. */
+function pendingChanges(plan: ServicePlan, { released, rollout }: ServiceState): readonly ClusterId[] {
+  const carried = rollout === undefined || rollout.isSettled ? [] : rollout.changes;
+  const changes = new Set([...changesOf(plan, released), ...carried.filter((cluster) => cluster in plan.routeSets)]);
+  return [...changes].toSorted(compareNames);
 }
 
 /** Clusters that a plan tells something else than they were told last, sorted. */

@@ -79,7 +79,8 @@ function blind({ state, rollout }: Place): Gate {
 }
 
 function unacknowledged({ state, service, rollout, context }: Place): Gate {
-  const missing = answerable(state, waveOf(rollout)).filter(
+  const concerned = [...new Set([...waveOf(rollout), ...changedClusters(service, rollout)])].toSorted(compareNames);
+  const missing = answerable(state, concerned).filter(
     (cluster) =>
       context.observed.clusters[cluster]?.appliedHashes[service.spec.service] !== rollout.plan.routeSets[cluster],
   );
@@ -96,8 +97,7 @@ function diverted({ state, rollout, context }: Place): Gate {
 /** A missing verdict stops: where there is traffic, it must have been seen to go where it should since the release. */
 function unseen({ state, service, rollout, context }: Place): Gate {
   if (rollout.plan.urgency !== "operator") return OPEN;
-  const changed = waveOf(rollout).filter((cluster) => rollout.changes.includes(cluster));
-  for (const cluster of answerable(state, changed)) {
+  for (const cluster of answerable(state, changedClusters(service, rollout))) {
     const found = context.observed.clusters[cluster]?.traffic[service.spec.service];
     if (found === undefined || found.requests < context.settings.observedRequestsMin) continue;
     if (found.windowStartedAtMs < rollout.waveReleasedAtMs) return waits(`a full window of traffic of ${cluster}`);
@@ -151,6 +151,11 @@ function isPast(deadlineAtMs: number | undefined, atMs: number): boolean {
 /** Clusters of the wave that was released last. */
 function waveOf({ plan, waveIndex }: Rollout): readonly ClusterId[] {
   return (plan.waves[waveIndex] ?? []).toSorted(compareNames);
+}
+
+/** Clusters that were told something new in this step, or in one before it that never settled. */
+function changedClusters({ released }: ServiceState, { plan, changes }: Rollout): readonly ClusterId[] {
+  return changes.filter((cluster) => released[cluster] === plan.routeSets[cluster]);
 }
 
 /** Every cluster that this step has been released to by now. */

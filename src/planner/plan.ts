@@ -18,7 +18,7 @@ import { loadsOf, settle } from "./target.ts";
 import type { Planning, Target } from "./target.ts";
 import { drainsOf, runningShifts } from "./urgency.ts";
 import { wavesOf } from "./waves.ts";
-import { emergencyWishOf, holdingShift, isConcerned, isResting, isRoutable, wishOf } from "./wishes.ts";
+import { emergencyWishOf, holdingShift, isConcerned, isInFlight, isResting, isRoutable, wishOf } from "./wishes.ts";
 
 /** The next step of one service, by value: whoever encodes the route sets makes it a `Proposal`. */
 export interface ServicePlanning {
@@ -155,7 +155,8 @@ function reasonsFor({ targets, steps, rescue, overload }: Reckoning, planning: P
   });
 }
 
-/** Whether a source needs no further step. One that a holding shift stops half-way does. */
+/** Whether a source needs no further step. One that is stopped half-way, by a shift that holds or to be watched, does. */
 function isReached(target: Target, step: Step | undefined, planning: Planning): boolean {
+  if (isInFlight(target.source, planning)) return false;
   return step !== undefined && sameSplit(step.split, target.split) && holdingShift(target, planning) === undefined;
 }

@@ -3,20 +3,22 @@ import type { FleetEvent } from "../model/event.ts";
 import type { FleetState, ServiceState } from "../model/fleet.ts";
 import { compareNames } from "../model/ids.ts";
 import type { ClusterId } from "../model/ids.ts";
+import { hasEnded } from "../model/shift.ts";
 import type { Shift } from "../model/shift.ts";
 import { runsIn } from "./evolve-membership.ts";
 import { gateOf } from "./pace.ts";
 import type { PaceContext } from "./pace.ts";
 import { releasedSplit, sendersTo } from "./released.ts";
 import { survivorsOf } from "./drains.ts";
-import { runningShifts } from "./urgency.ts";
 
 /** Completes the shifts whose sources send what was asked, and says of the others what holds them. */
 export function movedShifts(state: FleetState, context: PaceContext): readonly FleetEvent[] {
-  const services = [...state.services].toSorted(([a], [b]) => compareNames(a, b)).map(([, service]) => service);
-  return services.flatMap((service) =>
-    runningShifts(state, service).flatMap((shift) => moved(shift, standingOf(state, service, { shift, context }))),
-  );
+  const running = [...state.shifts.values()].filter((shift) => !hasEnded(shift));
+  const sorted = running.toSorted((a, b) => compareNames(a.service, b.service) || compareNames(a.shift, b.shift));
+  return sorted.flatMap((shift) => {
+    const service = state.services.get(shift.service);
+    return service === undefined ? [] : moved(shift, standingOf(state, service, { shift, context }));
+  });
 }
 
 type Standing = Pick<Shift, "phase" | "detail">;

@@ -83,9 +83,15 @@ function admit(state: FleetState, { service, proposal, settings }: Admission): D
   }
   return decided(
     { kind: "plan-committed", plan, basedOn: inputsSequence },
-    ...nextWave(plan, service.released, 0),
+    ...firstWave(service, proposal),
     ...stepsTaken(state, service, proposal),
   );
+}
+
+/** A plan that changes nothing is settled at once, unless what it takes over was never seen to do well. */
+function firstWave({ released, rollout }: ServiceState, { plan }: Proposal): readonly FleetEvent[] {
+  const isNothingNew = changesOf(plan, released).length === 0;
+  return isNothingNew && rollout?.isSettled === false ? [] : nextWave(plan, released, 0);
 }
 
 /** A step that changes one of its sources counts for a shift. */

@@ -11,6 +11,7 @@ import type { Planning, Target, Wish } from "./target.ts";
 export function wishOf(source: SourceOutlook, planning: Planning): Wish {
   const { service } = planning;
   if (isResting(source, planning)) return rest(source, source.now ?? []);
+  if (isInFlight(source, planning)) return wishToStay(source);
   const held = heldAt(source, planning);
   if (held !== undefined) return wishFor(source, held);
   const pin = service.pins[source.cluster];
@@ -27,6 +28,18 @@ export function isResting(source: SourceOutlook, planning: Planning): boolean {
   if (source.now === undefined) return false;
   if (servingOffers(source).length === 0) return true;
   return planning.state.freeze !== undefined && !isOperated(source, planning);
+}
+
+/**
+ * Whether the source's last step was not seen to do well yet. It then takes no further one, whatever else makes the
+ * service be planned anew; only an abort, or a shift that has taken no step yet, moves it on at once.
+ */
+export function isInFlight(source: SourceOutlook, planning: Planning): boolean {
+  const { rollout } = planning.service;
+  if (rollout === undefined || rollout.isSettled || !rollout.changes.includes(source.cluster)) return false;
+  if (source.now === undefined || isReturning(source, planning)) return false;
+  const shift = runningShiftOf(source.cluster, planning);
+  return shift === undefined || shift.stepsTaken > 0;
 }
 
 /** Whether an operator's act that is under way concerns the source. */

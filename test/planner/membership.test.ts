@@ -202,5 +202,6 @@ describe("unregistering", () => {
     play.turn();
     play.turn();
     play.do({ ...unregister, force: "no" });
+    expect(play.state.clusters.size).toBe(2);
   });
 });

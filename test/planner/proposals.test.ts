@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Proposal } from "../../src/model/command.ts";
 import type { RouteSetHash, ServiceId, ShiftId } from "../../src/model/ids.ts";
-import type { RouteSet } from "../../src/model/plan.ts";
 import { dueServices } from "../../src/planner/due.ts";
 import { aSettledFleet, aShift, aSpec, CHECKOUT, cluster, isAtRest } from "./play.ts";
 import type { Play } from "./play.ts";
@@ -85,9 +84,7 @@ describe("storing route sets", () => {
     const play = aSettledFleet();
     const [[hash, value] = ["", undefined]] = play.state.routeSets;
     if (value === undefined) throw new Error("nothing is stored");
-    expect(
-      play.do({ kind: "store-route-sets", routeSets: { [hash]: value } as Record<RouteSetHash, RouteSet> }),
-    ).toEqual([]);
+    expect(play.do({ kind: "store-route-sets", routeSets: { [hash]: value } })).toEqual([]);
     const bad = { ["HASH" as RouteSetHash]: value };
     expect(play.refuses({ kind: "store-route-sets", routeSets: bad }).code).toBe("HASH_MISMATCH");
   });

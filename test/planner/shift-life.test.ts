@@ -36,6 +36,24 @@ describe("the life of a shift", () => {
     expect(play.weights("us-east")["eu-west/v1"]).toBe(5_000);
   });
 
+  it("is not hurried by a newer plan that changes nothing of it", () => {
+    const play = aSettledFleet({}, { pace: PACE });
+    play.do(aShift(HALF));
+    play.turn(0);
+    play.turn(5_000);
+    play.do({ kind: "cordon-cluster", cluster: cluster("ap-south") });
+    play.turn(0);
+    expect(play.service().rollout?.isSettled).toBe(false);
+    expect(play.weights("us-east")["eu-west/v1"]).toBe(2_500);
+    play.troubles = { "us-east": { appliedHashes: {} } };
+    for (let turn = 0; turn < 30; turn += 1) play.turn();
+    expect(play.service().rollout?.waitsFor).toBe("us-east to apply it");
+    expect(play.weights("us-east")["eu-west/v1"]).toBe(2_500);
+    play.troubles = {};
+    play.turnUntil(() => play.state.shifts.get(S1)?.phase === "completed");
+    expect(play.weights("us-east")).toEqual(HALF);
+  });
+
   it("waits for an agent that has not applied the step", () => {
     const play = aSettledFleet({}, { pace: PACE });
     play.do(aShift(HALF));

@@ -10,6 +10,7 @@ import type { Step } from "../step.ts";
 import { newestShiftOf, runningShiftOf, stepLimitOf } from "../step-limit.ts";
 import type { Planning, Target } from "../target.ts";
 import { servingOffers } from "../target.ts";
+import { isInFlight } from "../wishes.ts";
 import { ceilingText, lossText, perCent, placementText, rpsText } from "./wording.ts";
 
 /** What is to be explained: one source's step, where it leads, and what was reckoned on the way. */
@@ -83,6 +84,9 @@ function keptReasons(destination: Destination, { target }: Explanation, planning
   const { cluster } = target.source;
   const running = runningShiftOf(cluster, planning);
   if (running?.phase === "holding") return [["pinned", `held at ${kept} of 10000: shift ${running.shift} waits`]];
+  if (isInFlight(target.source, planning)) {
+    return [["pinned", `held at ${kept} of 10000: the step before is still being watched`]];
+  }
   const pin = weightOf(planning.service.pins[cluster], destination);
   if (pin === 0 || kept > pin) return [["pinned", `stays at ${kept} of 10000: automatic moves stand still`]];
   const shift = newestShiftOf(cluster, planning);
