@@ -218,6 +218,11 @@ export interface Engine {
   observed(): Observed;
   /** Newest report of each cluster at this replica. */
   reports(): ReadonlyMap<ClusterId, ClusterReport>;
+  /**
+   * What the next record would carry as its time, ms since 1970. Deadlines that travel in commands (a token's end, a
+   * drain's deadline) are counted from this and not from the wall clock, which may be hours off.
+   */
+  logTimeMs(): number;
   /** Calls back after each folded record, in order. Returns how to stop. */
   onCommit(listener: (state: FleetState, record: LogRecord) => void): () => void;
   /**

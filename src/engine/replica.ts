@@ -124,11 +124,15 @@ export class Replica implements RunningEngine {
   preview(command: ForwardedCommand): Result<FleetState, Refusal> {
     const { decider, settings } = this.#parts;
     const { state } = this.#ledger;
-    const envelope = { ...command, atMs: Math.max(state.atMs, this.#logTime.now()) };
+    const envelope = { ...command, atMs: this.logTimeMs() };
     const decided = decider.decide(state, envelope, settings);
     if (!decided.ok) return decided;
     const record = recordOf(state, { envelope, events: decided.value }, { writer: state.holder, nonce: "preview" });
     return ok(decider.evolve(state, { ...record, sequence: state.sequence + 1 }));
+  }
+
+  logTimeMs(): number {
+    return Math.max(this.#ledger.state.atMs, this.#logTime.now());
   }
 
   observed(): Observed {
@@ -136,7 +140,7 @@ export class Replica implements RunningEngine {
     const streams = this.#streams();
     const collectingForMs = clock.monotonicMs() - this.#startedAtMs;
     const offsetMs = this.#logTime.offsetMs();
-    const atMs = Math.max(this.#ledger.state.atMs, this.#logTime.now());
+    const atMs = this.logTimeMs();
     const freshForMs = this.#parts.settings.unknownAfterMs;
     const context = { atMs, collectingForMs, streams, freshForMs };
     return decider.observe(this.#reports.onLogTime(offsetMs, streams), context);
@@ -275,7 +279,7 @@ export class Replica implements RunningEngine {
       knows,
       streams: this.#reports.openStreams(),
       operatorAddress,
-      logTimeMs: Math.max(this.state().atMs, this.#logTime.now()),
+      logTimeMs: this.logTimeMs(),
     };
   }
 

@@ -93,7 +93,8 @@ async function startParts({ config, secrets, log, signal }: PlannerStart, stops:
     },
     signal,
   );
-  stops.add("NATS connection", async () => store.connection.close());
+  // Drained and not just closed: the last heartbeat and the last answers to the other replicas are still on their way.
+  stops.add("NATS connection", async () => store.connection.drain());
   const identity = await openIdentity({ config, secrets, log });
   stops.add("certificate rotation", () => identity.close());
   const engine = openEngine(config, store, log, stops);

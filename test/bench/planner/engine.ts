@@ -42,6 +42,7 @@ export function createBenchEngine(): BenchEngine {
       if (decided.value.length > 0) commit(decided.value);
       return ok({ sequence: state.sequence, subject: "" } satisfies Committed);
     },
+    logTimeMs: () => state.atMs,
     preview: () => ok(state),
     observed: () => ({ atMs: state.atMs, collectingForMs: 0, clusters: {} }),
     reports: () => new Map(),
@@ -52,6 +53,7 @@ export function createBenchEngine(): BenchEngine {
     acceptReport: () => undefined,
     noteStream: () => undefined,
     witness: async () => undefined,
+    logTimeMs: () => Date.now(),
   };
 }
 

@@ -18,6 +18,7 @@ import type { Command } from "../../../src/model/command.ts";
 import { EVENT_KINDS } from "../../../src/model/event.ts";
 import type { Actor, ClusterId } from "../../../src/model/ids.ts";
 import { DEFAULT_SETTINGS } from "../../../src/model/settings.ts";
+import type { Settings } from "../../../src/model/settings.ts";
 import { planServices } from "../../../src/planner/plan.ts";
 import { codec } from "../../../src/wire/codec.ts";
 
@@ -47,6 +48,9 @@ export interface TestReplicaOptions {
   readonly timing?: Partial<EngineTiming>;
   readonly decider?: Partial<Decider>;
   readonly knows?: readonly string[];
+  readonly settings?: Partial<Settings>;
+  /** Default: plans on the calling thread. */
+  readonly runner?: PlanRunner;
   readonly logger?: EngineLog;
 }
 
@@ -78,9 +82,9 @@ export async function startReplica(options: TestReplicaOptions): Promise<TestRep
     clock: SYSTEM_CLOCK,
     randomness: SYSTEM_RANDOMNESS,
     codec,
-    runner: INLINE_RUNNER,
+    runner: options.runner ?? INLINE_RUNNER,
     decider: { ...PLANNER_DECIDER, ...options.decider },
-    settings: DEFAULT_SETTINGS,
+    settings: { ...DEFAULT_SETTINGS, ...options.settings },
     logger,
     knows: options.knows ?? EVENT_KINDS,
     operatorAddress: `${replica}.test:7443`,

@@ -41,7 +41,7 @@ const SECRET_BYTES = 32;
 
 /** Clusters: registering, accepting, cordoning, draining, revoking. */
 export function clusterService(parts: OperatorParts): Implementation<typeof ClusterService> {
-  const { engine, clock } = parts;
+  const { engine } = parts;
   const view = (state: FleetState, cluster: ClusterState) => toCluster(cluster, state, engine.observed());
   const answer = (state: FleetState, { sequence, subject }: Committed) =>
     mapped(findCluster(state, subject), (cluster) => ({
