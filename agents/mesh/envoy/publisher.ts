@@ -7,7 +7,8 @@ import type { Site } from "./render-input.ts";
 import type { Kind } from "./render.ts";
 import { KINDS } from "./render.ts";
 import type { Resource, Snapshot } from "./snapshot.ts";
-import { createSealer, snapshotOf } from "./snapshot.ts";
+import { createSealer } from "./sealer.ts";
+import { snapshotOf } from "./snapshot.ts";
 
 export interface PublisherOptions {
   readonly site: Site;

@@ -10,9 +10,10 @@ import type {
   HeaderMatcherSchema,
   RouteActionSchema,
   RouteSchema,
-  VirtualHostSchema,
+  VirtualHost,
   WeightedCluster_ClusterWeightSchema,
 } from "../../../proto/gen/envoy/config/route/v3/route_components_pb.ts";
+import { VirtualHostSchema } from "../../../proto/gen/envoy/config/route/v3/route_components_pb.ts";
 import { milliseconds } from "./render-address.ts";
 import type { RenderedDestination } from "./render-destinations.ts";
 import { destinationsOf, ordinalOf } from "./render-destinations.ts";
@@ -31,24 +32,28 @@ export type RouteInit = MessageInitShape<typeof RouteSchema>;
 export type HeaderMatchInit = MessageInitShape<typeof HeaderMatcherSchema>;
 export type VirtualHostInit = MessageInitShape<typeof VirtualHostSchema>;
 
-/** The routes of one port: a virtual host for each of its services. One alone on its port answers to any host. */
-export function outboundRoutes(port: number, routeSets: readonly RouteSet[]): RouteConfiguration {
+/** The routes of one port: a virtual host for each of its services. */
+export function outboundRoutes(port: number, virtualHosts: readonly VirtualHost[]): RouteConfiguration {
   return create(RouteConfigurationSchema, {
     name: outboundName(port),
     ignorePortInHostMatching: true,
-    virtualHosts: routeSets.map((routeSet) => virtualHost(routeSet, routeSets.length)),
+    virtualHosts: [...virtualHosts],
     // For the retry policy's eyes alone.
     responseHeadersToRemove: [UNSERVED_HEADER],
   });
 }
 
-function virtualHost(routeSet: RouteSet, onThisPort: number): VirtualHostInit {
+/** A service alone on its port answers to any host. */
+export type Hosts = "any-host" | "own-hosts";
+
+/** One service's routes, rule by rule. */
+export function virtualHost(routeSet: RouteSet, hosts: Hosts): VirtualHost {
   const destinations = destinationsOf(routeSet);
-  return {
+  return create(VirtualHostSchema, {
     name: routeSet.service,
-    domains: onThisPort === 1 ? ["*"] : [...hostsOf(routeSet.service)],
+    domains: hosts === "any-host" ? ["*"] : [...hostsOf(routeSet.service)],
     routes: routeSet.rules.flatMap((rule) => routesOf(rule, { routeSet, destinations })),
-  };
+  });
 }
 
 interface Within {

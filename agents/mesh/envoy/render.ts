@@ -2,10 +2,10 @@ import type { DescMessage, Message } from "@bufbuild/protobuf";
 import type { GatewayAddress } from "../../../src/model/cluster.ts";
 import type { ClusterId, ServiceId } from "../../../src/model/ids.ts";
 import { compareNames } from "../../../src/model/ids.ts";
-import type { RouteSet } from "../../../src/model/plan.ts";
 import { ClusterSchema } from "../../../proto/gen/envoy/config/cluster/v3/cluster_pb.ts";
 import { ClusterLoadAssignmentSchema } from "../../../proto/gen/envoy/config/endpoint/v3/endpoint_pb.ts";
 import { ListenerSchema } from "../../../proto/gen/envoy/config/listener/v3/listener_pb.ts";
+import type { VirtualHost } from "../../../proto/gen/envoy/config/route/v3/route_components_pb.ts";
 import { RouteConfigurationSchema } from "../../../proto/gen/envoy/config/route/v3/route_pb.ts";
 import { avoiding } from "./render-avoid.ts";
 import { inboundCluster, outboundCluster, peerCluster, proxylessCluster } from "./render-clusters.ts";
@@ -25,7 +25,8 @@ import {
   proxylessRoutes,
 } from "./render-names.ts";
 import { proxylessGap, proxylessRouteConfiguration } from "./render-proxyless.ts";
-import { outboundRoutes } from "./render-routes.ts";
+import type { Hosts } from "./render-routes.ts";
+import { outboundRoutes, virtualHost } from "./render-routes.ts";
 
 /** The four kinds of resources, in the order in which additions must arrive. */
 export const KINDS = ["cluster", "endpoints", "listener", "route"] as const;
@@ -47,22 +48,29 @@ type Body = Pick<Rendered, "schema" | "message">;
 
 /** Everything the proxies of one cluster shall know. The same inputs give the same resources in the same order. */
 export function renderResources(site: Site, inputs: readonly ServiceInput[]): readonly Rendered[] {
-  const sorted = inputs.toSorted((a, b) => compareNames(a.routeSet.service, b.routeSet.service));
-  return [...sorted.flatMap((input) => renderService(site, input)), ...renderShared(site, sorted)];
+  const sorted = inputs.toSorted(byService);
+  return [
+    ...sorted.flatMap((input) => renderService(site, input)),
+    ...[...byPort(sorted)].flatMap(([port, onPort]) => renderPort(site, port, onPort)),
+    ...renderGateway(site, sorted),
+    ...renderPeers(sorted),
+  ];
+}
+
+function byService(a: ServiceInput, b: ServiceInput): number {
+  return compareNames(a.routeSet.service, b.routeSet.service);
+}
+
+/** Which services share a port, in the order of ports and names. */
+export function byPort(inputs: readonly ServiceInput[]): ReadonlyMap<number, readonly ServiceInput[]> {
+  const groups = Map.groupBy(inputs.toSorted(byService), ({ routeSet }) => routeSet.port);
+  return new Map([...groups].toSorted(([a], [b]) => a - b));
 }
 
 /** The resources that are one service's own. */
 export function renderService(site: Site, given: ServiceInput): readonly Rendered[] {
   const input = { ...given, routeSet: avoiding(given.routeSet, given.avoid) };
   return [...outbound(site, input), ...inbound(site, input), ...proxyless(site, input)];
-}
-
-/** The resources that services share: listeners and routes by port, the gateway's, and what watches the peers. */
-export function renderShared(site: Site, inputs: readonly ServiceInput[]): readonly Rendered[] {
-  const routeSets = inputs
-    .map(({ routeSet, avoid }) => avoiding(routeSet, avoid))
-    .toSorted((a, b) => compareNames(a.service, b.service));
-  return [...ports(site, routeSets), ...gateway(site, routeSets), ...peers(routeSets)];
 }
 
 function outbound(site: Site, input: ServiceInput): readonly Rendered[] {
@@ -109,20 +117,25 @@ function proxyless(site: Site, input: ServiceInput): readonly Rendered[] {
   ];
 }
 
-function ports(site: Site, routeSets: readonly RouteSet[]): readonly Rendered[] {
-  const used = [...new Set(routeSets.map(({ port }) => port))].toSorted((a, b) => a - b);
-  return used.flatMap((port) => {
-    const onPort = routeSets.filter((routeSet) => routeSet.port === port);
-    const services = onPort.map(({ service }) => service);
-    const own = { name: outboundName(port), audience: "envoy", services } as const;
-    return [
-      { kind: "listener", ...own, ...listener(outboundListener(site, port)) },
-      { kind: "route", ...own, ...route(outboundRoutes(port, onPort)) },
-    ] as const;
-  });
+/** The listener of one port and its routes. `onPort` are all services of the port, in the order of their names. */
+export function renderPort(site: Site, port: number, onPort: readonly ServiceInput[]): readonly Rendered[] {
+  const services = onPort.map(({ routeSet }) => routeSet.service);
+  const own = { name: outboundName(port), audience: "envoy", services } as const;
+  const hosts = onPort.map((input) => renderVirtualHost(input, onPort.length === 1 ? "any-host" : "own-hosts"));
+  return [
+    { kind: "listener", ...own, ...listener(outboundListener(site, port)) },
+    { kind: "route", ...own, ...route(outboundRoutes(port, hosts)) },
+  ];
 }
 
-function gateway(site: Site, routeSets: readonly RouteSet[]): readonly Rendered[] {
+/** A service's part of its port's routes. */
+export function renderVirtualHost({ routeSet, avoid }: ServiceInput, hosts: Hosts): VirtualHost {
+  return virtualHost(avoiding(routeSet, avoid), hosts);
+}
+
+/** Where other clusters' requests arrive, and what becomes of them. */
+export function renderGateway(site: Site, inputs: readonly ServiceInput[]): readonly Rendered[] {
+  const routeSets = inputs.toSorted(byService).map(({ routeSet }) => routeSet);
   const services = routeSets.filter(({ serves }) => serves.length > 0).map(({ service }) => service);
   const own = { name: GATEWAY, audience: "envoy" } as const;
   return [
@@ -131,10 +144,10 @@ function gateway(site: Site, routeSets: readonly RouteSet[]): readonly Rendered[
   ];
 }
 
-/** Every gateway that a plan leads to. */
-function peers(routeSets: readonly RouteSet[]): readonly Rendered[] {
+/** What watches every gateway that a plan leads to. */
+export function renderPeers(inputs: readonly ServiceInput[]): readonly Rendered[] {
   const found = new Map<ClusterId, GatewayAddress>();
-  for (const { destination, gateway: address } of routeSets.flatMap(({ reaches }) => reaches)) {
+  for (const { destination, gateway: address } of inputs.flatMap(({ routeSet }) => routeSet.reaches)) {
     if (address !== undefined) found.set(destination.cluster, address);
   }
   return [...found]

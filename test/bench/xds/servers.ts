@@ -1,5 +1,5 @@
 import { createEnvoyMesh } from "../../../agents/mesh/envoy/mesh.ts";
-import { createSealer } from "../../../agents/mesh/envoy/snapshot.ts";
+import { createSealer } from "../../../agents/mesh/envoy/sealer.ts";
 import type { EnvoyMesh } from "../../../agents/mesh/envoy/mesh.ts";
 import { answerCalls } from "../calls.ts";
 import { BareAds } from "./bare-ads.ts";

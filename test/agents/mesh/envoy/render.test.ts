@@ -1,11 +1,11 @@
-import { createRegistry, toJson } from "@bufbuild/protobuf";
+import { createRegistry, fromBinary, toJson } from "@bufbuild/protobuf";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { LocalEndpoint } from "../../../../agents/core/ports.ts";
 import type { ServiceInput, Site } from "../../../../agents/mesh/envoy/render-input.ts";
 import type { Rendered } from "../../../../agents/mesh/envoy/render.ts";
 import { renderResources } from "../../../../agents/mesh/envoy/render.ts";
-import { createSealer } from "../../../../agents/mesh/envoy/snapshot.ts";
+import { createSealer } from "../../../../agents/mesh/envoy/sealer.ts";
 import { RouterSchema } from "../../../../proto/gen/envoy/extensions/filters/http/router/v3/router_pb.ts";
 import { HttpConnectionManagerSchema } from "../../../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import { PreviousHostsPredicateSchema } from "../../../../proto/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts";
@@ -89,7 +89,9 @@ const CASES: Readonly<Record<string, readonly ServiceInput[]>> = {
   "grpc-with-proxyless-clients": [anInput(GREETER)],
   "two-services-on-one-port": [
     anInput(HALF_ABROAD),
-    anInput(us({ service: "shop/cart" as ServiceId, weights: { "us-east/v1": 10_000 }, request: { retryScope: "none" } })),
+    anInput(
+      us({ service: "shop/cart" as ServiceId, weights: { "us-east/v1": 10_000 }, request: { retryScope: "none" } }),
+    ),
   ],
   "no-endpoint-here": [anInput(us({ weights: { "us-east/v1": 10_000 } }), { local: new Map() })],
 };
@@ -107,6 +109,18 @@ describe("renderResources", () => {
         [...kind.values()].map(({ name, version }) => `${name} ${version}`),
       );
     expect(versions(inputs.toReversed()).toSorted()).toEqual(versions(inputs).toSorted());
+  });
+
+  it("is what the sealer makes the bytes of, resource by resource", () => {
+    const inputs = Object.values(CASES).flat();
+    const one = [...new Map(inputs.map((input) => [input.routeSet.service, input])).values()];
+    const sealed = createSealer(SITE).seal(one);
+    for (const { kind, name, schema, message } of renderResources(SITE, one)) {
+      const bytes = sealed[kind].get(name)?.bytes ?? new Uint8Array();
+      expect(toJson(schema, fromBinary(schema, bytes), { registry: REGISTRY }), name).toEqual(
+        toJson(schema, message, { registry: REGISTRY }),
+      );
+    }
   });
 
   it("changes nothing but a service's own routes when its weights change", () => {
