@@ -18,12 +18,12 @@ const PORT = 4222;
 /** Starts a real nats-server whose streams sync every write, and returns its URL. */
 export async function startNats(stage: Stage, { host, foundation }: NatsPlace): Promise<string> {
   const part = await resolvePart("nats-server", { log: (line) => stage.say(line) });
-  const store = join(stage.folder, "jetstream");
-  const config = join(stage.folder, "nats.conf");
+  const store = join(stage.folder, `jetstream-${host}`);
+  const config = join(stage.folder, `nats-${host}.conf`);
   mkdirSync(store, { recursive: true });
   const place = { serverName: "bench", host, port: PORT, storeDir: store };
   writeFileSync(config, foundation === undefined ? openConfig(host, store) : natsServerConfig(foundation, place));
-  stage.crew.start({ name: "nats", command: part.path, args: ["-c", config] });
+  stage.crew.start({ name: `nats-${host}`, command: part.path, args: ["-c", config] });
   await awaitPort(host, PORT);
   return `nats://${host}:${PORT}`;
 }

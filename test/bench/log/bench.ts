@@ -3,8 +3,10 @@ import { connect } from "nats";
 import type { NatsConnection } from "nats";
 import { openLog } from "../../../src/io/nats/log.ts";
 import type { Log } from "../../../src/engine/ports.ts";
+import { foundBus } from "../../../src/io/nats/accounts.ts";
 import { connectPlanner } from "../../../src/io/nats/connect.ts";
 import type { Bench, Stage } from "../bench.ts";
+import { startEngine } from "./engine.ts";
 import { interleave } from "../interleave.ts";
 import { startNats } from "../nats-server.ts";
 import { rowOf } from "../row.ts";
@@ -23,6 +25,9 @@ const SIZES = [
   { label: "1 KiB", bytes: 1_024, appends: 100 },
   { label: "64 KiB", bytes: 65_536, appends: 25 },
 ] as const;
+
+/** Commands of one round. */
+const COMMANDS = 50;
 
 const RIVAL_STREAM = "BARE";
 
@@ -48,6 +53,7 @@ async function run(stage: Stage): Promise<readonly Row[]> {
       // oxlint-disable-next-line eslint/no-await-in-loop -- sizes share the server
       rows.push(...(await compare(stage, { size, ours, rivals })));
     }
+    rows.push(await compareEngine(stage, rivals));
     return rows;
   } finally {
     await Promise.all([planner.close(), bare.close()]);
@@ -81,6 +87,35 @@ async function compare(
       ...both(rate),
     }),
   ];
+}
+
+/** A whole command: decided, appended, folded. Beside it the same bytes published bare, on a server of their own. */
+async function compareEngine(stage: Stage, rivals: Writer): Promise<Row> {
+  stage.say("commands through the engine");
+  const foundation = await foundBus();
+  const url = await startNats(stage, { host: stage.address(2), foundation });
+  const engine = await startEngine(url, foundation.plannerCreds);
+  try {
+    let bytes = 512;
+    const commands = async (): Promise<Round> => {
+      const latenciesMs: number[] = [];
+      for (let index = 0; index < COMMANDS; index += 1) {
+        const sentAt = performance.now();
+        // oxlint-disable-next-line eslint/no-await-in-loop -- one at a time is what is measured
+        bytes = await engine.command();
+        latenciesMs.push(performance.now() - sentAt);
+      }
+      return { latenciesMs, tookMs: 0 };
+    };
+    const bare = async (): Promise<Round> => await rivals.round({ bytes, appends: COMMANDS });
+    const timed = { rounds: stage.isQuick ? 4 : 20, warmUp: 2 };
+    const measured = await interleave({ ours: commands, rivals: bare }, timed);
+    const p50 = (rounds: readonly Round[]): number => median(rounds.flatMap(({ latenciesMs }) => latenciesMs));
+    const { ours, rivals: theirs } = measured;
+    return rowOf({ case: "command through the engine, p50", unit: "ms", value: p50(ours), rival: p50(theirs) });
+  } finally {
+    await engine.close();
+  }
 }
 
 /** One writer, one append at a time: the next needs the sequence of the last. */

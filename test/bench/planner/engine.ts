@@ -53,7 +53,6 @@ export function createBenchEngine(): BenchEngine {
     acceptReport: () => undefined,
     noteStream: () => undefined,
     witness: async () => undefined,
-    logTimeMs: () => Date.now(),
   };
 }
 
