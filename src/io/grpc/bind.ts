@@ -203,13 +203,15 @@ interface Audit {
 }
 
 /** Methods that change nothing; their lines are for debugging, those of the others are the audit. */
+const STREAMS = /\/(Watch|Connect)/;
 const READS = /\/(Get|List|Watch|Preview|Diff|Explain|WhoAmI|Connect)/;
 
 function record({ log, metrics }: Binding, { method, actor, startedAt, refusal, code }: Audit): void {
   const seconds = (performance.now() - startedAt) / 1_000;
   const outcome = refusal?.code ?? code ?? "OK";
   metrics.calls.inc({ method, code: outcome });
-  metrics.callSeconds.observe({ method }, seconds);
+  // A stream's length says nothing about the planner.
+  if (!STREAMS.test(method)) metrics.callSeconds.observe({ method }, seconds);
   const blame = refusal === undefined ? {} : { field: refusal.field, message: refusal.message };
   const fields = { method, actor, outcome, ...blame, durationMs: Math.round(seconds * 1_000) };
   if (READS.test(method) && outcome === "OK") log.debug(fields, "call");

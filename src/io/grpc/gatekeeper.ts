@@ -121,10 +121,11 @@ function repetition(metadata: Metadata): string | undefined {
 const ONCE = /^(weir-|x-weir-|authorization$)/;
 
 /** A refusal in the form that grpc-js sends. */
-export function statusOf(refusal: Refusal): { code: number; details: string; metadata: Metadata } {
+export function statusOf(refusal: Refusal): { code: status; details: string; metadata: Metadata } {
   const { code, details, detail } = toStatus(refusal);
   const metadata = new Metadata();
   metadata.set(REFUSAL_METADATA_KEY, Buffer.from(detail));
   // grpc-js percent-encodes the text with encodeURI, which throws on half of a surrogate pair.
+  // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- both are gRPC's numbers
   return { code, details: details.toWellFormed(), metadata };
 }

@@ -7,7 +7,7 @@ import type { Metrics } from "../http/metrics.ts";
 import { CLOCK_SKEW_MS } from "../pki/authority.ts";
 import { createAdmission } from "./admission.ts";
 import type { AdmissionOptions } from "./admission.ts";
-import { ConnectionTable } from "./connection.ts";
+import type { ConnectionTable } from "./connection.ts";
 import { createTlsAcceptor } from "./tls-acceptor.ts";
 import type { RefusedConnection, TlsAcceptorOptions } from "./tls-acceptor.ts";
 
@@ -129,9 +129,10 @@ function refusalCounter({ name, log, metrics }: ListenerOptions): (refusal: Refu
 
 /** A connection does not outlive the certificate it was opened with. */
 function cutExpired(connections: ConnectionTable, nowMs: number): void {
-  for (const { peer, cut } of connections.all()) {
+  for (const connection of connections.all()) {
+    const { peer } = connection;
     if (peer === undefined || !("ok" in peer) || !peer.ok) continue;
     const { expiresAtMs, isRenewOnly } = peer.value;
-    if (expiresAtMs + (isRenewOnly ? CLOCK_SKEW_MS : 0) < nowMs) cut();
+    if (expiresAtMs + (isRenewOnly ? CLOCK_SKEW_MS : 0) < nowMs) connection.cut();
   }
 }

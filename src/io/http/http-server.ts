@@ -56,7 +56,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
   // No page has business here: whoever sends an origin is a browser that somebody else steers.
   if (request.headers.origin !== undefined) return reply(response, { status: 403, text: "not for browsers" });
   if (request.method !== "GET") return reply(response, { status: 405, text: "only GET" });
-  switch (request.url) {
+  const path: string = request.url ?? "";
+  switch (path) {
     case "/healthz":
       return reply(response, { status: 200, text: "ok" });
     case "/readyz": {

@@ -113,7 +113,7 @@ async function signed(authority: Authority, flaw: Flaw): Promise<Credentials> {
 }
 
 function extensionsOf({ names = ANA, usage = CLIENT, isCa = false }: Flaw): Extension[] {
-  const usages = isCa ? KeyUsageFlags.keyCertSign | KeyUsageFlags.digitalSignature : KeyUsageFlags.digitalSignature;
+  const usages = isCa ? KeyUsageFlags.keyCertSign : KeyUsageFlags.digitalSignature;
   return [
     new BasicConstraintsExtension(isCa, undefined, true),
     new KeyUsagesExtension(usages, true),

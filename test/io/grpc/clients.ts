@@ -1,6 +1,6 @@
 import type { DescService } from "@bufbuild/protobuf";
-import { ChannelCredentials, Client, Metadata, makeClientConstructor } from "@grpc/grpc-js";
-import type { CallOptions, ServiceError } from "@grpc/grpc-js";
+import { ChannelCredentials, Metadata, makeClientConstructor } from "@grpc/grpc-js";
+import type { CallOptions, Client, ServiceError } from "@grpc/grpc-js";
 import { issue } from "../../../src/io/pki/issue.ts";
 import type { Authority } from "../../../src/io/pki/authority.ts";
 import { exportKeyPem, makeKeys } from "../../../src/io/pki/x509.ts";

@@ -67,30 +67,28 @@ describe("joining", () => {
     const bound = await register("bound", { expectedUid: "uid-right" });
     const expired = await register("expired");
     const late = planner.engine.state().clusters.get("expired" as never);
-    planner.engine.fold({
-      kind: "cluster-registered",
-      spec: late!.spec,
-      secretHash: late!.token!.secretHash,
-      expiresAtMs: Date.now() - 1,
-    });
+    if (late?.token === undefined) throw new Error("it has a token");
+    const { spec, token } = late;
+    planner.engine.fold({ kind: "cluster-registered", spec, secretHash: token.secretHash, expiresAtMs: 1 });
     const fresh = await register("fresh");
     const ticket = decodeJoinToken(fresh);
-    const parts = ticket.ok ? ticket.value : undefined;
+    if (!ticket.ok) throw new Error("it decodes");
+    const parts = ticket.value;
     const wrong: readonly (readonly [string, string, string])[] = [
       ["used", used, "uid-1"],
       ["expired", expired, "uid-1"],
       ["another UID", bound, "uid-wrong"],
       ["one character off", `${fresh.slice(0, -8)}${fresh.at(-8) === "A" ? "B" : "A"}${fresh.slice(-7)}`, "uid-1"],
-      ["another secret", encodeJoinToken({ ...parts!, secret: "A".repeat(43) }), "uid-1"],
-      ["another cluster", encodeJoinToken({ ...parts!, cluster: "bound" }), "uid-1"],
-      ["another pin", encodeJoinToken({ ...parts!, pin: "0".repeat(64) }), "uid-1"],
+      ["another secret", encodeJoinToken({ ...parts, secret: "A".repeat(43) }), "uid-1"],
+      ["another cluster", encodeJoinToken({ ...parts, cluster: "bound" }), "uid-1"],
+      ["another pin", encodeJoinToken({ ...parts, pin: "0".repeat(64) }), "uid-1"],
       ["empty", "", "uid-1"],
       ["no token", "hello", "uid-1"],
       ["too long", `weir1.${"A".repeat(10_000)}`, "uid-1"],
     ];
-    for (const [what, token, clusterUid] of wrong) {
+    for (const [what, offered, clusterUid] of wrong) {
       const startedAt = performance.now();
-      const outcome = await join(token, { clusterUid });
+      const outcome = await join(offered, { clusterUid });
       expect([what, outcome]).toEqual([
         what,
         {

@@ -147,7 +147,8 @@ describe("a plan stream", () => {
     agent.apply(plan);
     agent.send(acknowledgement(plan, agent.held));
     await aWhile();
-    agent.send(acknowledgement({ ...plan, position: { ...plan.position!, revision: 4_711n } }, agent.held));
+    if (plan.position !== undefined) plan.position.revision = 4_711n;
+    agent.send(acknowledgement(plan, agent.held));
     expect(await agent.next("goodbye")).toMatchObject({ code: "UNKNOWN_REVISION" });
     expect(await agent.ended).toMatchObject({ ok: false, status: status.NOT_FOUND, code: "UNKNOWN_REVISION" });
   });

@@ -43,14 +43,14 @@ describe("the CA", () => {
       ttlMs: 3_600_000,
     });
     const leaf = new X509Certificate(issued.chainPem);
-    const [ca] = authority.trusted;
-    expect(leaf.verify(ca!.publicKey)).toBe(true);
+    const ca = new X509Certificate(authority.certificatePem);
+    expect(leaf.verify(ca.publicKey)).toBe(true);
     expect(leaf.ca).toBe(false);
     expect(leaf.subjectAltName).toBe("URI:spiffe://weir/planner/planner-1, DNS:planner.example, IP Address:127.0.0.1");
     expect(leaf.checkHost("planner.example")).toBe("planner.example");
     expect(leaf.serialNumber.toLowerCase()).toBe(issued.serial);
     expect(leaf.validToDate.getTime()).toBe(issued.expiresAtMs);
-    expect(pinOf(ca!)).toBe(authority.pin);
+    expect(pinOf(ca)).toBe(authority.pin);
     expect(issued.chainPem.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
   });
 

@@ -14,6 +14,7 @@ import { undecodable } from "../bind.ts";
 import type { Call } from "../bind.ts";
 import { Undecodable } from "../strange-fields.ts";
 import { AgentStream } from "./agent-stream.ts";
+import type { Downward } from "./agent-stream.ts";
 import type { BusAccess } from "./bus-access.ts";
 import { createGate } from "./gate.ts";
 import type { Gate } from "./gate.ts";
@@ -84,7 +85,7 @@ export class Pusher {
     this.#sessions.add(session);
     try {
       const hello = await this.#hello(stream, call, session);
-      if (!hello.ok) return this.#dismiss(session, hello.refusal);
+      if (!hello.ok) return await this.#dismiss(session, hello.refusal);
       const farewell = await this.#attend(stream, { hello: hello.value, call, session });
       return farewell?.refusal === undefined ? ok(undefined) : refuse(farewell.refusal);
     } finally {
@@ -176,7 +177,7 @@ export class Pusher {
       gate: this.#gate,
       bytesOf: this.#bytesOf,
       publishable: () => (engine.halted() === undefined ? engine.state() : undefined),
-      write: session.write,
+      write: (message: Downward, flushed: () => void) => session.write(message, flushed),
       onSent: () => metrics.plansPushed.inc(),
       onAcknowledged: (afterMs: number) => metrics.pushSeconds.observe(afterMs / 1_000),
       onOverdue: () => {
