@@ -15,6 +15,7 @@ import { createMetrics } from "./http/metrics.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { faultFields } from "./log.ts";
 import { mintAgentCredentials } from "./nats/accounts.ts";
+import { disconnect } from "./nats/connect.ts";
 import { takeReports } from "./nats/reports.ts";
 import { openStore } from "./nats/store.ts";
 import type { Store } from "./nats/store.ts";
@@ -93,8 +94,7 @@ async function startParts({ config, secrets, log, signal }: PlannerStart, stops:
     },
     signal,
   );
-  // Drained and not just closed: the last heartbeat and the last answers to the other replicas are still on their way.
-  stops.add("NATS connection", async () => store.connection.drain());
+  stops.add("NATS connection", async () => disconnect(store.connection));
   const identity = await openIdentity({ config, secrets, log });
   stops.add("certificate rotation", () => identity.close());
   const engine = openEngine(config, store, log, stops);

@@ -106,4 +106,14 @@ describe("a log that takes no records", { timeout: TIMEOUT_MS }, () => {
     expect((await replica.engine.submit(registration("c3"), signal)).ok).toBe(true);
     expect(await registrationsInLog()).toEqual(["c1", "c3"]);
   });
+
+  it("does not keep a replica from ending", async () => {
+    relay.set("cut");
+    const begun = replica.engine.submit(registration("c1"), signal);
+    const ended = expect(begun).rejects.toThrow("the engine stops");
+    await replica.stop();
+    await ended;
+    relay.set("pass");
+    replica = await startReplica({ url: relay.url, replica: "p1" });
+  });
 });

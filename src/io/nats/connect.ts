@@ -29,6 +29,20 @@ export async function connectPlanner(address: NatsAddress): Promise<NatsConnecti
   return await connect(optionsOf(address));
 }
 
+/** How long the last messages may take on their way out. */
+const LAST_WORDS_MS = 1_000;
+
+/**
+ * Ends a connection with its last messages sent: drained, as closing alone may drop the goodbye to the other replicas. A
+ * server that is gone is not waited for.
+ */
+export async function disconnect(connection: NatsConnection): Promise<void> {
+  const drained = connection.drain().catch(() => undefined);
+  const patience = new Promise<void>((resolve) => setTimeout(resolve, LAST_WORDS_MS).unref());
+  await Promise.race([drained, patience]);
+  await connection.close();
+}
+
 function optionsOf(address: NatsAddress): ConnectionOptions {
   return {
     servers: [...address.servers],

@@ -9,7 +9,7 @@ import type { EngineLog, ForwardedCommand, PlanRunner } from "../../../src/engin
 import type { EngineTiming } from "../../../src/engine/timing.ts";
 import { SYSTEM_CLOCK } from "../../../src/io/clock.ts";
 import { createBus } from "../../../src/io/nats/bus.ts";
-import { connectPlanner } from "../../../src/io/nats/connect.ts";
+import { connectPlanner, disconnect } from "../../../src/io/nats/connect.ts";
 import { openLog } from "../../../src/io/nats/log.ts";
 import { openSnapshots } from "../../../src/io/nats/snapshots.ts";
 import { LOG_STREAM, SNAPSHOT_STREAM } from "../../../src/io/nats/subjects.ts";
@@ -96,8 +96,7 @@ export async function startReplica(options: TestReplicaOptions): Promise<TestRep
     connection,
     async stop() {
       await engine.stop();
-      // Draining sends the last answers on their way; closing alone may drop them.
-      await connection.drain();
+      await disconnect(connection);
     },
   };
 }
