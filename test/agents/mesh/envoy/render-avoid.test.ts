@@ -1,5 +1,5 @@
 import { assert, describe, expect, it } from "vitest";
-import fc from "fast-check";
+import { assert as holds, integer, property } from "fast-check";
 import { avoiding } from "../../../../agents/mesh/envoy/render-avoid.ts";
 import { effectiveSplit } from "../../../../agents/core/effective.ts";
 import { WEIGHT_TOTAL, keyOf } from "../../../../src/model/destination.ts";
@@ -38,9 +38,9 @@ describe("avoiding", () => {
   });
 
   it("loses no weight, and agrees with what the agent says of itself to within rounding", () => {
-    const part = fc.integer({ min: 1, max: WEIGHT_TOTAL - 1 });
-    fc.assert(
-      fc.property(part, part, part, (share, toAsia, other) => {
+    const part = integer({ min: 1, max: WEIGHT_TOTAL - 1 });
+    holds(
+      property(part, part, part, (share, toAsia, other) => {
         const weights = { "eu-west/v1": share, "us-east/v1": WEIGHT_TOTAL - share };
         const fallbacks = {
           "eu-west/v1": { "ap-south/v1": toAsia, "us-east/v1": WEIGHT_TOTAL - toAsia },

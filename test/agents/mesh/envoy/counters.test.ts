@@ -1,0 +1,68 @@
+import { create } from "@bufbuild/protobuf";
+import { describe, expect, it } from "vitest";
+import { createCounters } from "../../../../agents/mesh/envoy/counters.ts";
+import { STATISTICS_WANTED, readStatistic } from "../../../../agents/mesh/envoy/statistics.ts";
+import { MetricFamilySchema } from "../../../../proto/gen/io/prometheus/client/metrics_pb.ts";
+
+const COMPLETED = "cluster.out/shop/checkout/eu-west/v1.zone.us-east.ap-south/v1.upstream_rq_completed";
+
+const counter = (name: string, value: number) => create(MetricFamilySchema, { name, metric: [{ counter: { value } }] });
+const gauge = (name: string, value: number) => create(MetricFamilySchema, { name, metric: [{ gauge: { value } }] });
+
+describe("readStatistic", () => {
+  it("reads who was meant and who served from a statistic by zone", () => {
+    expect(readStatistic(COMPLETED)).toEqual({
+      kind: "zone",
+      envoyCluster: {
+        kind: "out",
+        service: "shop/checkout",
+        destination: { cluster: "eu-west", version: "v1" },
+      },
+      destination: { cluster: "ap-south", version: "v1" },
+      what: "upstream_rq_completed",
+    });
+  });
+
+  it.each([
+    "cluster.peer/eu-west.membership_healthy",
+    "cluster.in/shop/checkout/v1.membership_healthy",
+    "cluster.out/shop/checkout/eu-west/v1/1.upstream_cx_connect_fail",
+    COMPLETED,
+  ])("reads %s, which Envoy is told to keep", (name) => {
+    expect(readStatistic(name)).toBeDefined();
+    expect(name).toMatch(new RegExp(`^(${STATISTICS_WANTED})$`));
+  });
+
+  it.each([
+    "cluster.weir-agent.upstream_rq_completed",
+    "cluster.out/shop/checkout/eu-west/v1.upstream_rq_200",
+    "http.gateway.downstream_rq_total",
+    "",
+  ])("has no use for %j, which Envoy is told to drop", (name) => {
+    expect(readStatistic(name)).toBeUndefined();
+    expect(name).not.toMatch(new RegExp(`^(${STATISTICS_WANTED})$`));
+  });
+});
+
+describe("createCounters", () => {
+  const growth = (counters: ReturnType<typeof createCounters>, ...values: readonly number[]) =>
+    values.map((value) => counters.read([counter(COMPLETED, value)])[0]?.value);
+
+  it("counts what was added since the last message, and all of a restarted proxy", () => {
+    const counters = createCounters(() => 0);
+    expect(growth(counters, 100, 130, 130, 20)).toEqual([0, 30, 0, 20]);
+  });
+
+  it("counts everything of a proxy that started after the agent", () => {
+    const counters = createCounters(() => 60_000);
+    expect(counters.read([gauge("server.uptime", 3), counter(COMPLETED, 42)])[0]?.value).toBe(42);
+  });
+
+  it("counts nothing of what an older proxy did before the agent came", () => {
+    const counters = createCounters(() => 1_000);
+    expect(counters.read([gauge("server.uptime", 3), counter(COMPLETED, 42)])[0]?.value).toBe(0);
+    // A counter that was not there yet begins at zero.
+    const other = COMPLETED.replace("checkout", "cart");
+    expect(counters.read([counter(other, 5)])[0]?.value).toBe(5);
+  });
+});
