@@ -110,9 +110,7 @@ describe("a log that takes no records", { timeout: TIMEOUT_MS }, () => {
   it("does not keep a replica from ending", async () => {
     relay.set("cut");
     const begun = replica.engine.submit(registration("c1"), signal);
-    const ended = expect(begun).rejects.toThrow("the engine stops");
-    await replica.stop();
-    await ended;
+    await Promise.all([expect(begun).rejects.toThrow("the engine stops"), replica.stop()]);
     relay.set("pass");
     replica = await startReplica({ url: relay.url, replica: "p1" });
   });
