@@ -1,8 +1,6 @@
 import { configKeys, EX_CONFIG, HELP, loadConfig } from "./config.ts";
 import type { Config } from "./config.ts";
 import { createLog, faultFields } from "./io/log.ts";
-import { startPlanner } from "./io/planner-process.ts";
-import { loadSecrets } from "./io/secrets.ts";
 import packageJson from "../package.json" with { type: "json" };
 
 /** How long a replica may take to say goodbye and hand the lead over before it is ended anyway. */
@@ -16,6 +14,11 @@ else await run(invocation.value.config);
 
 async function run(config: Config): Promise<void> {
   const log = createLog({ level: config.log.level, replica: config.replica });
+  // Loaded only now: who asks for the version, or has a typing error in the configuration, need not wait for it all.
+  const [{ startPlanner }, { loadSecrets }] = await Promise.all([
+    import("./io/planner-process.ts"),
+    import("./io/secrets.ts"),
+  ]);
   const secrets = await loadSecrets(config);
   if (!secrets.ok) return refuseToStart(secrets.refusal.map(({ field, message }) => `${field}: ${message}`));
   const stopping = new AbortController();
