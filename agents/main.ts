@@ -7,7 +7,6 @@ import type { Config } from "./config.ts";
 import type { Mesh } from "./core/ports.ts";
 import { SYSTEM_CLOCK as clock } from "./io/clock.ts";
 import { messageOf } from "./io/durable-file.ts";
-import { EndpointsFile } from "./io/endpoints-file.ts";
 import { enrol } from "./io/enrolment.ts";
 import { lockFolder } from "./io/folder-lock.ts";
 import { IdentityFiles } from "./io/identity.ts";
@@ -21,30 +20,32 @@ import { clusterUid } from "./io/uid.ts";
 /** EX_CONFIG of sysexits.h: no restart will mend it. */
 const EXIT_CONFIG = 78;
 
+/** No identity, and none to be had: a person has to act. */
+class NotEnrolled extends Error {}
+
 async function run(config: Config, log: AgentLog): Promise<void> {
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
   const lock = await lockFolder(config.dataDir);
   const [uid, folders] = [await clusterUid(config.dataDir), foldersOf(config)];
   const files = new IdentityFiles(folders.identity);
-  const enrolment = await enrol({ config, files, uid, clock, log, signal: stop.signal });
+  const enrolment = await enrol({ config, files, uid, clock, log, signal: stop.signal }).catch((cause: unknown) => {
+    throw new NotEnrolled(messageOf(cause), { cause });
+  });
   const mesh = await openMesh(config, { cluster: enrolment.cluster(), log });
   const version = manifest.version;
   const store = new FilePlanStore(folders.plans);
   const runtime = new Runtime({ config, enrolment, uid, bootId: randomUUID(), version, mesh, store, clock, log });
-  const endpoints = followEndpoints(config, runtime);
   const socket = new OperatorSocket({
     path: config.socket,
     agent: runtime.agent,
     isLinked: () => runtime.isLinked(),
     folder: config.dataDir,
   });
-  await endpoints?.start();
   await runtime.start(await frozenIn(config.dataDir));
   await socket.start();
   log.info({ cluster: enrolment.cluster(), version, mesh: config.mesh.kind, uid }, "agent runs");
   if (!stop.signal.aborted) await once(stop.signal, "abort");
-  endpoints?.close();
   await Promise.all([runtime.close(), socket.close()]);
   await mesh.close();
   await lock.release();
@@ -69,17 +70,6 @@ async function openMesh(
   });
 }
 
-function followEndpoints({ endpointsFile }: Config, { agent, alarms }: Runtime): EndpointsFile | undefined {
-  if (endpointsFile === undefined) return undefined;
-  return new EndpointsFile(endpointsFile, {
-    changed: (endpoints) => {
-      alarms.clear("ENDPOINTS_INVALID");
-      agent.setEndpoints(endpoints);
-    },
-    invalid: (problem) => alarms.raise("ENDPOINTS_INVALID", `${problem}; the endpoints read last stay`),
-  });
-}
-
 async function main(): Promise<void> {
   const asked = configure(process.argv.slice(2));
   if (!asked.ok) {
@@ -96,7 +86,7 @@ async function main(): Promise<void> {
     process.exit(0);
   } catch (cause) {
     process.stderr.write(`weir-agent: ${messageOf(cause)}\n`);
-    process.exit(EXIT_CONFIG);
+    process.exit(cause instanceof NotEnrolled ? EXIT_CONFIG : 1);
   }
 }
 

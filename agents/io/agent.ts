@@ -1,7 +1,7 @@
 import type { PlanDelta } from "../../proto/gen/weir/v1/agent_pb.ts";
-import type { ClusterId } from "../../src/model/ids.ts";
+import type { ClusterId, ServiceId, Version } from "../../src/model/ids.ts";
 import type { Refusal } from "../../src/model/refusal.ts";
-import type { RouteRefusal } from "../../src/model/report.ts";
+import type { RouteRefusal, WorkloadRow } from "../../src/model/report.ts";
 import { fromPosition } from "../../src/wire/position.ts";
 import { assemble } from "../core/delta.ts";
 import type { DeltaProblem, Offer } from "../core/delta.ts";
@@ -10,7 +10,7 @@ import type { FallbackPolicy, FallbackState } from "../core/fallback.ts";
 import { heldHashes, printPosition, toldHashes, withRefused } from "../core/holding.ts";
 import type { Holding } from "../core/holding.ts";
 import { judgePosition } from "../core/judge.ts";
-import type { AgentClock, AgentStatus, Applied, LocalEndpoints, Mesh } from "../core/ports.ts";
+import type { AgentClock, AgentStatus, Applied, LocalEndpoint, LocalEndpoints, Mesh } from "../core/ports.ts";
 import { recheck } from "../core/recheck.ts";
 import type { Limits } from "../core/recheck.ts";
 import { Applier, changedServices } from "./applier.ts";
@@ -139,6 +139,17 @@ export class Agent {
       ...(this.#held === undefined ? {} : { applied: this.#held.position }),
       ...(active === undefined ? {} : { fallback: active }),
     };
+  }
+
+  /**
+   * What runs here: as the mesh sees it, and as it is listed where the mesh has not been told of it yet. The planner asks
+   * for this when it plans a service for the first time.
+   */
+  workloads(): readonly WorkloadRow[] {
+    const seen = this.#parts.mesh.workloads();
+    const known = new Set(seen.map(({ service }) => service));
+    const listed = [...this.#endpoints].filter(([service]) => !known.has(service));
+    return [...seen, ...listed.flatMap(([service, versions]) => rowsOf(service, versions))];
   }
 
   /** Local endpoints changed. */
@@ -351,6 +362,12 @@ export class Agent {
     this.#parts.log.warn({ position: printPosition(this.#lastGood.position) }, "back to the last good plan");
     return await this.#apply();
   }
+}
+
+function rowsOf(service: ServiceId, versions: ReadonlyMap<string, readonly LocalEndpoint[]>): readonly WorkloadRow[] {
+  return [...versions].map(([version, { length }]) => {
+    return { service, version: version as Version, readyEndpoints: length, totalEndpoints: length };
+  });
 }
 
 /** The position that a delta claims, as far as it can be said again. */

@@ -25,13 +25,20 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
 async function create(path: string): Promise<boolean> {
   try {
     const file = await open(path, "wx", 0o600);
-    await file.writeFile(String(process.pid));
+    await file.writeFile(`${process.pid} ${await startOf("self")}`);
     await file.close();
     return true;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw cause;
   }
+}
+
+/** When a process began, in clock ticks since boot; empty where the system does not say. Ids are used again, this is not. */
+async function startOf(pid: string): Promise<string> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  // Field 22 of proc(5); the second field is a name in parentheses that may hold spaces.
+  return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
 }
 
 function isAlive(pid: number): boolean {

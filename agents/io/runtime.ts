@@ -7,6 +7,7 @@ import { Agent } from "./agent.ts";
 import type { FrozenAt } from "./agent.ts";
 import { Alarms } from "./alarms.ts";
 import { DEFAULT_APPLY_TIMING } from "./applier.ts";
+import { EndpointsFile } from "./endpoints-file.ts";
 import type { Enrolment } from "./enrolment.ts";
 import type { AgentLog } from "./log.ts";
 import { DEFAULT_LINK_TIMING, PlannerLink } from "./planner-link.ts";
@@ -19,7 +20,7 @@ import type { PlanStore } from "./store.ts";
 export interface RuntimeParts {
   readonly config: Pick<
     Config,
-    "gateway" | "heartbeatMs" | "bakeMs" | "applyTimeoutMs" | "fallback" | "limits" | "report"
+    "gateway" | "endpointsFile" | "heartbeatMs" | "bakeMs" | "applyTimeoutMs" | "fallback" | "limits" | "report"
   >;
   readonly enrolment: Pick<Enrolment, "cluster" | "identity" | "planners" | "renew">;
   readonly uid: string;
@@ -46,6 +47,7 @@ export class Runtime {
   readonly #reporter: BusReporter;
   readonly #link: PlannerLink;
   readonly #renewal: Renewal;
+  readonly #endpoints: EndpointsFile | undefined;
   #isLinked = false;
 
   constructor(parts: RuntimeParts) {
@@ -62,10 +64,12 @@ export class Runtime {
     this.#health = this.#makeHealth();
     this.#link = this.#makeLink();
     this.#renewal = this.#makeRenewal();
+    this.#endpoints = this.#makeEndpoints();
   }
 
   /** Takes up the stored plan, then links and reports. Throws only what the store's folder throws. */
   async start(frozen?: FrozenAt): Promise<void> {
+    await this.#endpoints?.start();
     await this.agent.start(frozen);
     this.#health.start();
     this.#health.alert();
@@ -80,6 +84,7 @@ export class Runtime {
 
   /** Stops; what the mesh routes by stays. */
   async close(): Promise<void> {
+    this.#endpoints?.close();
     this.#renewal.close();
     this.agent.close();
     this.#health.stop();
@@ -120,7 +125,11 @@ export class Runtime {
     const { enrolment, uid, bootId, mesh, clock, config } = this.#parts;
     return new Health({
       reporter: { cluster: enrolment.cluster(), uid, bootId },
-      mesh,
+      mesh: {
+        takeWindow: () => mesh.takeWindow(),
+        peers: () => mesh.peers(),
+        workloads: () => this.agent.workloads(),
+      },
       status: () => this.#status(),
       publish: (kind, bytes) => this.#reporter.publish(kind, bytes),
       clock,
@@ -161,6 +170,18 @@ export class Runtime {
       alarms: this.alarms,
       log,
       fraction: () => Math.random(),
+    });
+  }
+
+  #makeEndpoints(): EndpointsFile | undefined {
+    const { endpointsFile } = this.#parts.config;
+    if (endpointsFile === undefined) return undefined;
+    return new EndpointsFile(endpointsFile, {
+      changed: (endpoints) => {
+        this.alarms.clear("ENDPOINTS_INVALID");
+        this.agent.setEndpoints(endpoints);
+      },
+      invalid: (problem) => this.alarms.raise("ENDPOINTS_INVALID", `${problem}; the endpoints read last stay`),
     });
   }
 

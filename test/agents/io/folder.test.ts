@@ -29,12 +29,19 @@ describe("the folder's lock", () => {
     await expect(lockFolder(folder)).rejects.toThrow(`process id ${process.ppid}`);
   });
 
+  it("is not fooled by another process that has the id of one that is gone", async () => {
+    const folder = aFolder();
+    writeFileSync(join(folder, "agent.lock"), `${process.ppid} 1`);
+    await (await lockFolder(folder)).release();
+    expect(existsSync(join(folder, "agent.lock"))).toBe(false);
+  });
+
   it("takes over from one that was killed, and is given back", async () => {
     const folder = aFolder();
     const { pid } = spawnSync(process.execPath, ["-e", ""]);
     writeFileSync(join(folder, "agent.lock"), String(pid));
     const lock = await lockFolder(folder);
-    expect(readFileSync(join(folder, "agent.lock"), "utf8")).toBe(String(process.pid));
+    expect(readFileSync(join(folder, "agent.lock"), "utf8")).toMatch(new RegExp(`^${process.pid} \\d*$`));
     await lock.release();
     expect(existsSync(join(folder, "agent.lock"))).toBe(false);
   });
