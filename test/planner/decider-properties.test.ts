@@ -223,6 +223,28 @@ describe("whatever is asked in whatever order", () => {
     });
   });
 
+  it("never takes two steps of one shift within its bake, but in an emergency", () => {
+    fc.assert(
+      fc.property(moves, (all) => {
+        const play = begin();
+        for (const move of all) make(play, move);
+        expect(hasteOf(play)).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("moves nothing but what an operator asked for while the fleet is frozen", () => {
+    always((before, after, play) => {
+      if (before.freeze === undefined || after.freeze === undefined) return;
+      const released = play.records.filter(({ sequence }) => sequence > before.sequence);
+      const urgencies = released.flatMap(({ events }) =>
+        events.flatMap((event) => (event.kind === "plan-committed" ? [event.plan.urgency] : [])),
+      );
+      expect(urgencies).not.toContain("routine");
+    });
+  });
+
   it("lets no token be used twice", () => {
     always((_before, after, play) => {
       for (const [id, { token }] of after.clusters) {
@@ -282,6 +304,23 @@ describe("whatever is asked in whatever order", () => {
     );
   });
 });
+
+/** Pairs of steps of one shift that came too soon after each other. */
+function hasteOf(play: Play): readonly string[] {
+  const last = new Map<ShiftId, { readonly steps: number; readonly atMs: number }>();
+  const found: string[] = [];
+  for (const { atMs, events, sequence } of play.records) {
+    const isEmergency = events.some((event) => event.kind === "plan-committed" && event.plan.urgency === "emergency");
+    for (const event of events) {
+      if (event.kind !== "shift-moved") continue;
+      const before = last.get(event.shift) ?? { steps: 0, atMs: Number.NEGATIVE_INFINITY };
+      if (event.stepsTaken <= before.steps) continue;
+      if (!isEmergency && atMs - before.atMs < PACE.bakeMs) found.push(`${event.shift} in record ${sequence}`);
+      last.set(event.shift, { steps: event.stepsTaken, atMs });
+    }
+  }
+  return found;
+}
 
 function told(state: FleetState, id: string): string {
   const services = [...state.services].toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -27,6 +27,21 @@ describe("a drain", () => {
     play.turnUntil(() => isAtRest(play) && play.cluster("ap-south").ramp === undefined);
   });
 
+  it("holds while a cluster that it touches is unknown", () => {
+    const play = aSettledFleet(QUICK);
+    play.do(aDrain("ap-south"));
+    play.turnUntil(() => play.weights("ap-south")["ap-south/v1"] === 7_500);
+    const [receiver = ""] = Object.keys(play.weights("ap-south"))
+      .map((key) => key.split("/")[0] ?? "")
+      .filter((name) => name !== "ap-south");
+    play.troubles = { [receiver]: { silentForMs: 60_000 } };
+    for (let turn = 0; turn < 30; turn += 1) play.turn();
+    expect(play.weights("ap-south")["ap-south/v1"]).toBe(7_500);
+    expect(play.service().rollout?.waitsFor).toBe(`${receiver} to be heard again; nothing is known of it`);
+    play.troubles = {};
+    play.turnUntil(() => play.cluster("ap-south").drain?.phase === "done");
+  });
+
   it("asked again is the same drain; with other numbers it goes on with those", () => {
     const play = aSettledFleet(QUICK);
     play.do(aDrain("ap-south"));

@@ -28,6 +28,14 @@ describe("a proposal", () => {
     expect(play.state.revisions).toEqual(revisions);
   });
 
+  it("that changes nothing does not vouch for a step that nobody has seen do well yet", () => {
+    const play = aSettledFleet();
+    play.do(aShift({ "eu-west/v1": 5_000, "us-east/v1": 5_000 }));
+    play.plan();
+    expect(play.do(propose(play, again(play))).map(({ kind }) => kind)).toEqual(["plan-committed"]);
+    expect(play.service().rollout).toMatchObject({ isSettled: false, changes: ["us-east"] });
+  });
+
   it("whose inputs have moved is passed over, and stops no other", () => {
     const play = aSettledFleet();
     play.do({ kind: "apply-service", spec: aSpec(PLACES, { service: CART }) });
