@@ -333,6 +333,22 @@ describe("waves", () => {
     expect(planOf(state).waves).toEqual([["ap-south", "eu-west"], ["us-east"]]);
   });
 
+  it("begins with the sender that moves the fewest requests, not with the smallest", () => {
+    // us-east moves 5 % of 100 rps, ap-south 25 % of 40.
+    const pins = { "us-east": { "eu-west/v1": 500, "us-east/v1": 9_500 }, "ap-south": { "eu-west/v1": 10_000 } };
+    const fleet = threeClusters({ released: LOCAL, pins }, {}, {}, { demandRps: 40 });
+    expect(planOf(withShifts(fleet, aShift(["us-east", "ap-south"]))).waves).toEqual([
+      ["eu-west", "us-east"],
+      ["ap-south"],
+    ]);
+  });
+
+  it("lets nobody wait in an emergency, not even for a new receiver", () => {
+    const released = { "us-east": { "us-east/v1": 5_000, "ap-south/v1": 5_000 } };
+    const state = changeCluster(threeClusters({ released }), "ap-south", { verdict: "dead" });
+    expect(planOf(state)).toMatchObject({ urgency: "emergency", waves: [["ap-south", "eu-west", "us-east"]] });
+  });
+
   it("tells one cluster first of other ways to treat requests", () => {
     const before = applied(threeClusters(), planOf(threeClusters()));
     const { spec } = serviceOf(before);

@@ -70,6 +70,14 @@ describe("steps", () => {
     ]);
   });
 
+  it("wait rather than trickle into a destination that is nearly full", () => {
+    const moves = [
+      move("a", ALL_A, ALL_B, { demandRps: 100 }),
+      move("b", ALL_B, split({ "c/v1": 10_000 }), { demandRps: 100 }),
+    ];
+    expect(stepsOf(moves, { "b/v1": 104 })).toMatchObject([{ moved: 0, bound: "waits-for-room" }, { moved: 10_000 }]);
+  });
+
   it("go unhindered where full destinations must swap, for no order is safe", () => {
     const moves = [move("a", ALL_A, ALL_B), move("b", ALL_B, ALL_A)];
     expect(stepsOf(moves, { "a/v1": 100, "b/v1": 100 })).toMatchObject([
