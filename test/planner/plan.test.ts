@@ -5,36 +5,15 @@ import {
   applied,
   aShift,
   changeCluster,
-  changeService,
   CHECKOUT,
+  LOCAL,
   planned,
   planOf,
-  serviceOf,
-  split,
+  threeClusters,
   UNPACED,
   withShifts,
 } from "./planning-fleet.ts";
 import { planServices } from "../../src/planner/plan.ts";
-
-const RTT = { "eu-west": 80, "ap-south": 180 };
-
-/** Three clusters that serve their own callers with room to spare. */
-function threeClusters(service: Parameters<typeof aFleet>[1] = {}, us = {}, eu = {}, ap = {}) {
-  return aFleet(
-    {
-      "us-east": { demandRps: 100, versions: { v1: 400 }, rttMs: RTT, ...us },
-      "eu-west": { demandRps: 100, versions: { v1: 400 }, rttMs: { "ap-south": 110 }, ...eu },
-      "ap-south": { demandRps: 100, versions: { v1: 400 }, ...ap },
-    },
-    service,
-  );
-}
-
-const LOCAL = {
-  "us-east": { "us-east/v1": 10_000 },
-  "eu-west": { "eu-west/v1": 10_000 },
-  "ap-south": { "ap-south/v1": 10_000 },
-};
 
 describe("where requests go", () => {
   it("keeps requests at home while there is room", () => {
@@ -322,90 +301,5 @@ describe("a frozen fleet", () => {
     const planning = planOf({ ...state, freeze });
     expect(planned(planning, "ap-south")).toEqual({ "us-east/v1": 10_000 });
     expect(planned(planning, "us-east")).toEqual(released["us-east"]);
-  });
-});
-
-describe("waves", () => {
-  it("tells one sender first and the rest later when an operator moves several", () => {
-    const sources = ["us-east", "ap-south"];
-    const pins = { "us-east": { "eu-west/v1": 10_000 }, "ap-south": { "eu-west/v1": 10_000 } };
-    const state = withShifts(threeClusters({ released: LOCAL, pins }, {}, {}, { demandRps: 20 }), aShift(sources));
-    expect(planOf(state).waves).toEqual([["ap-south", "eu-west"], ["us-east"]]);
-  });
-
-  it("begins with the sender that moves the fewest requests, not with the smallest", () => {
-    // us-east moves 5 % of 100 rps, ap-south 25 % of 40.
-    const pins = { "us-east": { "eu-west/v1": 500, "us-east/v1": 9_500 }, "ap-south": { "eu-west/v1": 10_000 } };
-    const fleet = threeClusters({ released: LOCAL, pins }, {}, {}, { demandRps: 40 });
-    expect(planOf(withShifts(fleet, aShift(["us-east", "ap-south"]))).waves).toEqual([
-      ["eu-west", "us-east"],
-      ["ap-south"],
-    ]);
-  });
-
-  it("lets nobody wait in an emergency, not even for a new receiver", () => {
-    const released = { "us-east": { "us-east/v1": 5_000, "ap-south/v1": 5_000 } };
-    const state = changeCluster(threeClusters({ released }), "ap-south", { verdict: "dead" });
-    expect(planOf(state)).toMatchObject({ urgency: "emergency", waves: [["ap-south", "eu-west", "us-east"]] });
-  });
-
-  it("tells one cluster first of other ways to treat requests", () => {
-    const before = applied(threeClusters(), planOf(threeClusters()));
-    const { spec } = serviceOf(before);
-    const request = { ...spec.request, retries: 0 };
-    const state = changeService(before, { spec: { ...spec, request }, inputsCause: "operator" });
-    expect(planOf(state).waves).toEqual([["ap-south"], ["eu-west", "us-east"]]);
-  });
-
-  it("tells receivers first when a change makes them serve something new", () => {
-    const before = applied(threeClusters(), planOf(threeClusters()));
-    const spec = threeClusters({}, {}, { versions: { v1: 400, v2: 100 } }).services.get(CHECKOUT)?.spec;
-    const state = changeService(before, { ...(spec && { spec }) });
-    expect(planOf(state).waves).toEqual([["eu-west"], ["ap-south", "us-east"]]);
-  });
-
-  it("has one wave when nobody has to wait for anybody", () => {
-    const before = applied(threeClusters(), planOf(threeClusters()));
-    expect(planOf(before).waves).toEqual([["ap-south", "eu-west", "us-east"]]);
-  });
-});
-
-describe("fallbacks", () => {
-  const fallback = (planning: ReturnType<typeof planOf>, source: string, key: string) =>
-    planning.routeSets[source as ClusterId]?.rules[0]?.routes.find(
-      ({ destination }) => `${destination.cluster}/${destination.version}` === key,
-    )?.fallback;
-
-  it("name the nearest with room, with everybody falling back at once", () => {
-    // us-east lost: its 200 go to eu-west, which has 320 - 200 = 120 left, and the rest to ap-south.
-    const state = threeClusters({}, { demandRps: 200 }, { demandRps: 200 });
-    const planning = planOf(state);
-    expect(fallback(planning, "us-east", "us-east/v1")).toEqual(split({ "ap-south/v1": 4_000, "eu-west/v1": 6_000 }));
-  });
-
-  it("never name the lost cluster in another version, and take another version elsewhere only if they must", () => {
-    const v2 = { versions: { v1: 400, v2: 400 } };
-    const pins = { "us-east": { "us-east/v1": 5_000, "us-east/v2": 5_000 } };
-    const planning = planOf(threeClusters({ pins }, v2));
-    expect(fallback(planning, "us-east", "us-east/v2")).toEqual(split({ "eu-west/v1": 10_000 }));
-    const withV2 = planOf(threeClusters({ pins }, v2, {}, v2));
-    expect(fallback(withV2, "us-east", "us-east/v2")).toEqual(split({ "ap-south/v2": 10_000 }));
-  });
-
-  it("are empty where nobody else serves", () => {
-    const planning = planOf(aFleet({ "us-east": { versions: { v1: 10 } } }));
-    expect(fallback(planning, "us-east", "us-east/v1")).toEqual([]);
-  });
-
-  it("are reachable: every destination named has its gateway, the source's own none", () => {
-    const reaches = planOf(threeClusters()).routeSets["us-east" as ClusterId]?.reaches;
-    expect(reaches).toEqual([
-      {
-        destination: { cluster: "eu-west", version: "v1" },
-        gateway: { address: "eu-west.example", port: 15_443 },
-        rttMs: 80,
-      },
-      { destination: { cluster: "us-east", version: "v1" }, rttMs: 0 },
-    ]);
   });
 });

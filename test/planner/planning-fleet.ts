@@ -255,3 +255,24 @@ export function loads(
   }
   return sums;
 }
+
+const RTT = { "eu-west": 80, "ap-south": 180 };
+
+/** Three clusters that serve their own callers with room to spare. */
+export function threeClusters(service: ServiceOptions = {}, ...[us = {}, eu = {}, ap = {}]: readonly ClusterOptions[]) {
+  return aFleet(
+    {
+      "us-east": { demandRps: 100, versions: { v1: 400 }, rttMs: RTT, ...us },
+      "eu-west": { demandRps: 100, versions: { v1: 400 }, rttMs: { "ap-south": 110 }, ...eu },
+      "ap-south": { demandRps: 100, versions: { v1: 400 }, ...ap },
+    },
+    service,
+  );
+}
+
+/** Everything at home. */
+export const LOCAL = {
+  "us-east": { "us-east/v1": 10_000 },
+  "eu-west": { "eu-west/v1": 10_000 },
+  "ap-south": { "ap-south/v1": 10_000 },
+};
