@@ -15,10 +15,13 @@ export interface FallbackPolicy {
   readonly returnGraceMs: number;
 }
 
-/** Defaults: well after the proxy's own failover (2 connect failures), well before the planner's verdict (5 s). */
+/**
+ * Defaults: well after the proxy's own failover (2 connect failures), so that a host that is short of time for a moment
+ * gives nobody up, and well before the planner's verdict (5 s).
+ */
 export const DEFAULT_FALLBACK_POLICY: FallbackPolicy = {
   connectFailuresMin: 5,
-  noReadyEndpointMs: 1_000,
+  noReadyEndpointMs: 2_500,
   returnGraceMs: 10_000,
 };
 
@@ -66,8 +69,8 @@ export interface FallbackInput {
  */
 export function watchEvidence(state: FallbackState, input: FallbackInput): FallbackDecision {
   const accused = accusedClusters(input);
-  const exempt = state.exempt.filter(
-    ({ cluster, untilMs }) => accused.has(cluster) && !(untilMs !== undefined && untilMs <= input.nowMs),
+  const exempt = state.exempt.filter(({ cluster, untilMs }) =>
+    untilMs === undefined ? accused.has(cluster) : input.nowMs < untilMs,
   );
   const excused = new Set(exempt.map(({ cluster }) => cluster));
   const lost = [...accused.keys()].filter((cluster) => !excused.has(cluster)).toSorted(compareNames);
@@ -96,7 +99,7 @@ function accusedClusters({ plan, own, evidence, policy }: FallbackInput): Readon
  * ready endpoints, all that is sent there must be: one service may be down alone, and its proxy deals with that.
  */
 function reasonAgainst(rows: readonly DestinationEvidence[], policy: FallbackPolicy): string | undefined {
-  if (rows.some((row) => isAnswering(row, policy))) return undefined;
+  if (rows.some(isAnswering)) return undefined;
   const failing = rows.find((row) => row.consecutiveConnectFailures >= policy.connectFailuresMin);
   if (failing !== undefined)
     return `${failing.consecutiveConnectFailures} connects to ${failing.destination} failed in a row`;
@@ -106,8 +109,11 @@ function reasonAgainst(rows: readonly DestinationEvidence[], policy: FallbackPol
   return `no ready endpoint of ${first.destination} for ${Math.round(shortestMs)} ms`;
 }
 
-function isAnswering({ answeredAgoMs }: DestinationEvidence, policy: FallbackPolicy): boolean {
-  return answeredAgoMs !== undefined && answeredAgoMs < policy.noReadyEndpointMs;
+/** Proxies say once a second what was answered: an answer is news for some seconds. */
+const ANSWER_FRESH_MS = 3_000;
+
+function isAnswering({ answeredAgoMs }: DestinationEvidence): boolean {
+  return answeredAgoMs !== undefined && answeredAgoMs < ANSWER_FRESH_MS;
 }
 
 /** A plan that came after the fallback began. */

@@ -18,7 +18,7 @@ function evidence(cluster: ClusterId, parts: Partial<DestinationEvidence> = {}):
 }
 
 const refusedBy = (cluster: ClusterId) => evidence(cluster, { consecutiveConnectFailures: 5 });
-const silent = (cluster: ClusterId) => evidence(cluster, { noReadyEndpointForMs: 1_000 });
+const silent = (cluster: ClusterId) => evidence(cluster, { noReadyEndpointForMs: 2_500 });
 
 function watch(
   all: readonly DestinationEvidence[],
@@ -31,7 +31,7 @@ function watch(
 describe("watchEvidence", () => {
   it.each([
     ["connects that fail in a row", refusedBy(EU), "5 connects to eu-west/v1 failed in a row"],
-    ["no ready endpoint for long enough", silent(EU), "no ready endpoint of eu-west/v1 for 1000 ms"],
+    ["no ready endpoint for long enough", silent(EU), "no ready endpoint of eu-west/v1 for 2500 ms"],
   ])("switches on %s, and says why and since when", (_name, row, words) => {
     const { state, outcome } = watch([row, evidence(AP)]);
     expect(outcome).toBe("switched");
@@ -40,7 +40,7 @@ describe("watchEvidence", () => {
 
   it.each([
     ["a few failures", evidence(EU, { consecutiveConnectFailures: 4 })],
-    ["a short gap", evidence(EU, { noReadyEndpointForMs: 999 })],
+    ["a short gap", evidence(EU, { noReadyEndpointForMs: 2_499 })],
     ["its own cluster", refusedBy(OWN)],
     ["a cluster without weight", refusedBy("sa-east" as ClusterId)],
   ])("does nothing about %s", (_name, row) => {
@@ -76,7 +76,7 @@ describe("watchEvidence", () => {
 
   it("has at most one lost cluster at any time, whatever the evidence", () => {
     const rows = fc.array(
-      fc.record({ cluster: fc.constantFrom(EU, AP, OWN), failures: fc.nat(8), gapMs: fc.nat(2_000) }),
+      fc.record({ cluster: fc.constantFrom(EU, AP, OWN), failures: fc.nat(8), gapMs: fc.nat(5_000) }),
       { maxLength: 6 },
     );
     fc.assert(
@@ -132,7 +132,8 @@ describe("followPlan", () => {
 
   it("gives a cluster that gets weight back some time before evidence counts", () => {
     const returned = follow(NO_FALLBACK, { before: LOCAL_PLAN, after: PLAN, nowMs: 60_000 });
-    const early = watch([silent(EU)], { state: returned.state, nowMs: 69_999 });
+    const good = watch([evidence(EU)], { state: returned.state, nowMs: 61_000 });
+    const early = watch([silent(EU)], { state: good.state, nowMs: 69_999 });
     expect(early.outcome).toBe("unchanged");
     expect(watch([silent(EU)], { state: early.state, nowMs: 70_000 }).outcome).toBe("switched");
   });
