@@ -4,7 +4,7 @@ import type { RequestPolicy } from "../../../../src/model/service.ts";
 import { AP, CHECKOUT, EU, US, aPlan, aRouteSet, someEndpoints } from "./fleet/plans.ts";
 import type { Running } from "./fleet/processes.ts";
 import type { Answer } from "./fleet/requests.ts";
-import { ask, failedOf, keepAlive, sendLoad, sharesOf } from "./fleet/requests.ts";
+import { ask, failedOf, keepAlive, sendLoad, sharesOf, until } from "./fleet/requests.ts";
 import type { TestSite } from "./fleet/site.ts";
 import { startSite } from "./fleet/site.ts";
 
@@ -14,7 +14,10 @@ const GATEWAYS = Object.fromEntries(
 );
 const WORKLOAD_PORT = 9_102;
 const SERVICE_PORT = 8_080;
-const RPS = 300;
+const RPS = 120;
+/** Requests before and after a loss: enough for shares, however slow the machine is. */
+const BEFORE = 150;
+const AFTER = 450;
 
 const FALLBACKS = {
   "eu-west/v1": { "ap-south/v1": 3_000, "us-east/v1": 7_000 },
@@ -81,11 +84,11 @@ async function requestsAround(
     RPS,
     async () => await ask({ address: ADDRESSES[US] ?? "", port: SERVICE_PORT, agent, method }),
   );
-  await sleep(1_500);
+  await until("requests flow", () => load.answers.length >= BEFORE, 30_000);
   await Promise.all([...members.values()].map(async ({ site }) => await site.mesh.close()));
   const cut = load.answers.length;
   harm();
-  await sleep(3_500);
+  await until("requests flow after the loss", () => load.answers.length >= cut + AFTER, 40_000);
   const answers = await load.stop();
   agent.destroy();
   return { before: answers.slice(0, cut), after: answers.slice(cut) };
@@ -102,8 +105,8 @@ function judge(after: readonly Answer[]) {
   };
 }
 
-function isNear(share: number | undefined, intended: number): boolean {
-  return Math.abs((share ?? 0) - intended) < 0.07;
+function isNear(share: number | undefined, intended: number, within = 0.07): boolean {
+  return Math.abs((share ?? 0) - intended) < within;
 }
 
 const AS_PLANNED = { failed: [], isHomeRight: true, isAwayRight: true };
@@ -115,12 +118,12 @@ describe("with every agent gone, an Envoy by itself", () => {
       member(EU).site.envoy?.kill("SIGKILL");
       member(EU).workload.kill("SIGKILL");
     });
-    expect(sharesOf(before)["eu-west/v1"]).toBeCloseTo(0.5, 0.7);
+    expect(isNear(sharesOf(before)["eu-west/v1"], 0.5, 0.15)).toBe(true);
     expect(judge(after)).toEqual(AS_PLANNED);
   }, 60_000);
 
   it("loses no request when a cluster falls silent", async () => {
-    await routeHalfToEurope({ perTryTimeoutMs: 500 });
+    await routeHalfToEurope({ perTryTimeoutMs: 1_500 });
     const { after } = await requestsAround(() => {
       member(EU).site.envoy?.kill("SIGSTOP");
       member(EU).workload.kill("SIGSTOP");
@@ -135,7 +138,7 @@ describe("with every agent gone, an Envoy by itself", () => {
   }, 60_000);
 
   it("loses no request when only the workloads behind a gateway fall silent", async () => {
-    await routeHalfToEurope({ perTryTimeoutMs: 500 });
+    await routeHalfToEurope({ perTryTimeoutMs: 1_500 });
     const { after } = await requestsAround(() => member(EU).workload.kill("SIGSTOP"));
     expect(judge(after)).toEqual(AS_PLANNED);
   }, 60_000);
@@ -176,14 +179,15 @@ describe("what the mesh sees of a killed cluster", () => {
     const { mesh } = member(US).site;
     const agent = keepAlive();
     const load = sendLoad(100, async () => await ask({ address: ADDRESSES[US] ?? "", port: SERVICE_PORT, agent }));
-    await sleep(1_500);
-    expect(mesh.peers()).toContainEqual({ cluster: EU, isReachable: true });
+    await until("the peer is in reach", () => mesh.peers().some((peer) => peer.cluster === EU && peer.isReachable));
+    await until("requests flow", () => load.answers.length >= BEFORE, 30_000);
     const told = new Promise<void>((resolve) => void mesh.onTrouble(resolve));
     member(EU).site.envoy?.kill("SIGKILL");
     await told;
-    await sleep(3_000);
+    await until("the peer is out of reach", () =>
+      mesh.peers().some((peer) => peer.cluster === EU && !peer.isReachable),
+    );
 
-    expect(mesh.peers()).toContainEqual({ cluster: EU, isReachable: false });
     expect(mesh.peers()).toContainEqual({ cluster: AP, isReachable: true });
     const evidence = mesh.evidence().find(({ cluster }) => cluster === EU);
     expect(evidence?.consecutiveConnectFailures).toBeGreaterThan(0);
