@@ -154,7 +154,7 @@ export function invitationFor({ sockets }: PlannerFiles): string {
     "  npm run -s weir -- status",
     "  npm run -s weir -- cluster list",
     "  npm run -s weir -- plan explain shop/checkout",
-    "  npm run -s weir -- shift preview shop/checkout --from us-east --to eu-west/v2=10% --to us-east/v1=90% --reason try",
+    "  npm run -s weir -- shift preview shop/checkout --from us-east --to eu-west/v2=10% --to us-east/v1=90%",
     "  npm run -s weir -- shift request shop/checkout --from us-east --to eu-west/v2=10% --to us-east/v1=90% --reason try --wait",
     "  npm run -s weir -- cluster drain ap-south --bake 2s --wait",
   ].join("\n");
