@@ -40,6 +40,9 @@ export interface PushRound {
   readonly bytes: number;
 }
 
+/** A round that takes longer has lost an agent. */
+const LATE_MS = 30_000;
+
 const bare = new BareServer();
 let planner: BenchPlanner | undefined;
 let names: Readonly<Record<Keeping, readonly string[]>> = { memory: [], files: [] };
@@ -62,7 +65,7 @@ answerCalls({
     return { weir: planner?.pusher.clusters().length ?? 0, bare: bare.connected };
   },
   async weirRound(audience: Audience): Promise<PushRound> {
-    const { engine, onAcknowledged } = opened();
+    const { engine, pusher, onAcknowledged } = opened();
     rounds += 1;
     const { stored, released } = planEvents(names[audience.keeping], {
       count: audience.count,
@@ -71,11 +74,14 @@ answerCalls({
     });
     engine.commit([stored]);
     const timesMs: number[] = [];
-    await new Promise<void>((resolve) => {
+    await new Promise<void>((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`${timesMs.length} of ${audience.count} acknowledged, ${pusher.clusters().length} connected`)), LATE_MS);
       const startedAt = performance.now();
       onAcknowledged(() => {
         timesMs.push(performance.now() - startedAt);
-        if (timesMs.length === audience.count) resolve();
+        if (timesMs.length < audience.count) return;
+        clearTimeout(late);
+        resolve();
       });
       engine.commit(released);
     });
