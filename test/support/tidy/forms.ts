@@ -4,13 +4,13 @@ import { complain, isIdentifier, isNode, nodesOf } from "./source.ts";
 import type { Complaint, Place, Rule, Source, SyntaxNode } from "./source.ts";
 
 /** Vitest reads its configuration from the default export. */
-const DEFAULT_EXPORT_WANTED = "test/vitest.config.ts";
+const DEFAULT_EXPORT_WANTED = ["test/vitest.config.ts", "test/e2e/vitest.config.ts"];
 
 /** A name is the same wherever it is used: no default exports, and no file that only passes on what others export. */
 export const namedExports: Rule = { name: "named-exports", judge: judgeExports };
 
 function judgeExports(source: Source): readonly Complaint[] {
-  if (source.path === DEFAULT_EXPORT_WANTED) return [];
+  if (DEFAULT_EXPORT_WANTED.includes(source.path)) return [];
   const entries = source.module.staticExports.flatMap((statement) => statement.entries);
   return entries.flatMap((entry) => {
     const kind: string = entry.exportName.kind;
