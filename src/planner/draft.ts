@@ -1,7 +1,7 @@
 import type { ClusterState } from "../model/cluster.ts";
 import { INPUTS_CAUSES } from "../model/fleet.ts";
 import type { FleetState, InputsCause, ServiceState } from "../model/fleet.ts";
-import type { ClusterId, ServiceId } from "../model/ids.ts";
+import type { ClusterId, RouteSetHash, ServiceId } from "../model/ids.ts";
 import { assert } from "../model/result.ts";
 
 type MapName = "clusters" | "services" | "shifts" | "routeSets" | "revisions";
@@ -12,6 +12,7 @@ export class Draft {
   readonly sequence: number;
   readonly atMs: number;
   readonly #copied = new Set<MapName>();
+  readonly #ownReleased = new WeakSet<ServiceState["released"]>();
   #state: FleetState;
 
   constructor(before: FleetState, record: { readonly sequence: number; readonly atMs: number }) {
@@ -56,6 +57,20 @@ export class Draft {
   changeService(service: ServiceId, change: (before: ServiceState) => ServiceState): void {
     const before = this.#state.services.get(service);
     if (before !== undefined) this.write("services").set(service, change(before));
+  }
+
+  /**
+   * Notes what a cluster is told of a service from now on. One record may tell a thousand clusters: the service's table is
+   * copied for the first of them only.
+   */
+  release(service: ServiceId, cluster: ClusterId, hash: RouteSetHash): void {
+    this.changeService(service, (before) => {
+      const isOwn = this.#ownReleased.has(before.released);
+      const released: Record<ClusterId, RouteSetHash> = isOwn ? before.released : { ...before.released };
+      released[cluster] = hash;
+      this.#ownReleased.add(released);
+      return { ...before, released };
+    });
   }
 
   /** Notes that what a plan of the service depends on has moved, and why. */

@@ -67,7 +67,7 @@ export function changesOf({ routeSets }: ServicePlan, released: ServiceState["re
 }
 
 function release(draft: Draft, { service, cluster, hash, waveIndex }: EventOf<"route-set-released">): void {
-  draft.changeService(service, (before) => ({ ...before, released: { ...before.released, [cluster]: hash } }));
+  draft.release(service, cluster, hash);
   changeRollout(draft, service, { waveIndex, waveReleasedAtMs: draft.atMs, waitsFor: "" });
   draft.write("revisions").set(cluster, draft.sequence);
 }

@@ -12,7 +12,7 @@ export function sha256(content: Uint8Array | string): Uint8Array {
 
 /** Lower-case hex of bytes. */
 export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
 }
 
 /** Bytes of a hex text; undefined when it is none. */

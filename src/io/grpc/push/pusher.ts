@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { ConnectRequest } from "../../../../proto/gen/weir/v1/agent_pb.ts";
 import type { Engine } from "../../../engine/ports.ts";
+import type { ClusterState } from "../../../model/cluster.ts";
 import type { FleetState } from "../../../model/fleet.ts";
 import type { ClusterId } from "../../../model/ids.ts";
 import type { Refusal } from "../../../model/refusal.ts";
@@ -47,6 +48,8 @@ interface Link {
   readonly session: Session;
   readonly stream: AgentStream;
   revision: number | undefined;
+  /** The cluster as it was when it was found fit to be served; the same value needs no second look. */
+  standing: ClusterState | undefined;
 }
 
 /** How long an agent may take over its first message, in ms. */
@@ -160,7 +163,7 @@ export class Pusher {
     const { engine, metrics } = this.#options;
     const older = this.#links.get(hello.cluster);
     const stream = new AgentStream(hello, this.#ports(session, hello.cluster));
-    const link: Link = { hello, serial: call.serial, session, stream, revision: undefined };
+    const link: Link = { hello, serial: call.serial, session, stream, revision: undefined, standing: undefined };
     this.#links.set(hello.cluster, link);
     metrics.agentStreams.inc();
     engine.noteStream(hello.cluster, "open");
@@ -227,9 +230,13 @@ export class Pusher {
 
   #check(link: Link, state: FleetState): void {
     const { cluster } = link.hello;
-    const admitted = admitAgent(state, { cluster, presentedSerial: link.serial });
+    const standing = state.clusters.get(cluster);
+    if (standing === undefined || standing !== link.standing) {
+      const admitted = admitAgent(state, { cluster, presentedSerial: link.serial });
+      if (!admitted.ok) return this.#shutOut(link, admitted.refusal);
+      link.standing = standing;
+    }
     const revision = state.revisions.get(cluster);
-    if (!admitted.ok) return this.#shutOut(link, admitted.refusal);
     if (revision === link.revision) return undefined;
     link.revision = revision;
     return link.stream.wake();
