@@ -27,8 +27,8 @@ const STREAMS = 300;
 async function run(stage: Stage): Promise<readonly Row[]> {
   const many = stage.isQuick ? 200 : MANY;
   return [
-    ...(await comparePush(stage, { count: FEW, rounds: 20, files: FEW })),
-    ...(await comparePush(stage, { count: many, rounds: 8, files: 0 })),
+    ...(await comparePush(stage, { count: FEW, rounds: 20, warmUp: 15, files: FEW })),
+    ...(await comparePush(stage, { count: many, rounds: 10, warmUp: 6, files: 0 })),
     await compareMemory(stage),
   ];
 }
@@ -41,17 +41,23 @@ interface Pair {
   readonly folder: string;
 }
 
-async function comparePush(
-  stage: Stage,
-  { count, rounds, files }: { readonly count: number; readonly rounds: number; readonly files: number },
-): Promise<readonly Row[]> {
+interface Comparison {
+  readonly count: number;
+  readonly rounds: number;
+  /** Until the code of both sides is compiled. */
+  readonly warmUp: number;
+  /** Agents that keep their plans in files besides; none: that price is not asked. */
+  readonly files: number;
+}
+
+async function comparePush(stage: Stage, { count, rounds, warmUp, files }: Comparison): Promise<readonly Row[]> {
   const pair = await openPair(stage, { memory: count, files });
   try {
     stage.say(`${count} agents of each kind connect`);
     await connect(pair, { kind: "weir", clusters: clusterNames("memory", count) });
     await connect(pair, { kind: "bare", clusters: clusterNames("memory", count) });
     const audience = { keeping: "memory", count } as const;
-    const timed = { rounds: stage.isQuick ? 3 : rounds, warmUp: 2 };
+    const timed = stage.isQuick ? { rounds: 3, warmUp: 2 } : { rounds, warmUp };
     const pushed = await interleave(
       {
         ours: async () => await pair.planner.call<PushRound>("weirRound", audience),

@@ -75,7 +75,13 @@ answerCalls({
     engine.commit([stored]);
     const timesMs: number[] = [];
     await new Promise<void>((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`${timesMs.length} of ${audience.count} acknowledged, ${pusher.clusters().length} connected`)), LATE_MS);
+      const late = setTimeout(
+        () =>
+          reject(
+            new Error(`${timesMs.length} of ${audience.count} acknowledged, ${pusher.clusters().length} connected`),
+          ),
+        LATE_MS,
+      );
       const startedAt = performance.now();
       onAcknowledged(() => {
         timesMs.push(performance.now() - startedAt);
