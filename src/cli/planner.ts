@@ -37,7 +37,7 @@ export class Planner {
   constructor(target: Target, timeoutMs: number) {
     this.#target = target;
     this.#timeoutMs = timeoutMs;
-    this.#clients = target.endpoints.map((endpoint) => clientOf(endpoint, target.credentials));
+    this.#clients = clientsOf(target);
   }
 
   /** Makes one request and returns its answer. Fails with a refusal, or with why no planner could be reached. */
@@ -119,6 +119,15 @@ export class Planner {
   /** Closes every connection. */
   close(): void {
     for (const client of this.#clients) client.close();
+  }
+}
+
+function clientsOf(target: Target): readonly Client[] {
+  try {
+    return target.endpoints.map((endpoint) => clientOf(endpoint, target.credentials));
+  } catch (error) {
+    // The TLS library looks at the files here already, and says what is wrong in its own words.
+    throw likelyCause(target, error instanceof Error ? error.message : String(error));
   }
 }
 

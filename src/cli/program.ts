@@ -32,7 +32,11 @@ export function makeProgram(session: Session): Command {
     .option("--request-timeout <time>", "how long one request may take (default 10s)")
     .addHelpText("after", `${ENVIRONMENT}\n${EXIT_CODES}`)
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ outputError: (text, write) => write(inOurForm(text)) })
+    .configureOutput({
+      writeOut: (text) => session.terminal.out(text.trimEnd()),
+      writeErr: (text) => session.terminal.note(text.trimEnd()),
+      outputError: (text, write) => write(inOurForm(text)),
+    })
     .showSuggestionAfterError();
   addStatus(program, session);
   addClusterCommands(program, session);

@@ -4,14 +4,11 @@ import type { Terminal } from "./terminal.ts";
 /** Shows how something goes: on a screen the newest state, rewritten in place; elsewhere a line for each change. */
 export class Progress {
   readonly #terminal: Terminal;
-  readonly #write: (text: string) => void;
   #shown = "";
   #height = 0;
 
-  /** @param write - writes to the screen without a line end. */
-  constructor(terminal: Terminal, write: (text: string) => void = (text) => void process.stdout.write(text)) {
+  constructor(terminal: Terminal) {
     this.#terminal = terminal;
-    this.#write = write;
   }
 
   /** Shows a state; the same state again changes nothing. */
@@ -23,7 +20,7 @@ export class Progress {
       for (const line of lines) this.#terminal.out(line);
       return;
     }
-    this.#write(`${this.#erase()}${lines.map((line) => this.#fitted(line)).join("\n")}\n`);
+    this.#terminal.draw(`${this.#erase()}${lines.map((line) => this.#fitted(line)).join("\n")}\n`);
     this.#height = lines.length;
   }
 

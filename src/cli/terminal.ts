@@ -8,8 +8,8 @@ export interface Terminal {
   readonly note: (line: string) => void;
   /** Whether the answer goes to a person's screen. */
   readonly isScreen: boolean;
-  /** Whether notes go to a person's screen. */
-  readonly isNoteScreen: boolean;
+  /** Writes to the answer's screen as it is, without a line end. */
+  readonly draw: (text: string) => void;
   /** Paints text for the answer; leaves it as it is where colour is not wanted. */
   readonly paint: Paint;
   readonly columns: number;
@@ -37,7 +37,7 @@ export function realTerminal({ isColourWanted }: { readonly isColourWanted: bool
     out: (line) => void process.stdout.write(`${line}\n`),
     note: (line) => void process.stderr.write(`${line}\n`),
     isScreen,
-    isNoteScreen: process.stderr.isTTY,
+    draw: (text) => void process.stdout.write(text),
     paint: (tone, text) =>
       isColoured && text !== "" ? `\u001B[${CODES[tone][0]}m${text}\u001B[${CODES[tone][1]}m` : text,
     columns: process.stdout.columns ?? 120,

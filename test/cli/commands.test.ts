@@ -1,0 +1,360 @@
+import { copyFileSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Fleet } from "./fleet.ts";
+import type { Run } from "./fleet.ts";
+
+/** Each of these starts real processes, one after the other. */
+const LIMIT_MS = 120_000;
+
+const SERVICE = `kind: Service
+name: shop/checkout
+protocol: http
+port: 8080
+stableVersion: v1
+deployments:
+  - {cluster: eu-west, version: v1, capacityRps: 100}
+  - {cluster: us-east, version: v1, capacityRps: 100}
+demandRps: {us-east: 40, eu-west: 20}
+pace: {bake: 300ms, maxStep: 25%}
+`;
+
+const fleet = new Fleet();
+const at = (name: string): string => join(fleet.folder, name);
+const weir = async (...args: readonly string[]): Promise<Run> => fleet.operator.weir(args);
+
+beforeAll(async () => {
+  await fleet.start();
+}, LIMIT_MS);
+
+afterAll(async () => {
+  await fleet.stop();
+}, LIMIT_MS);
+
+describe("weir, against a real planner", { timeout: LIMIT_MS }, () => {
+  it("says what to do before anybody logged in", async () => {
+    expect(await fleet.operator.process(["status"])).toEqual({
+      code: 2,
+      out: "",
+      err: "error: USAGE: no planner is known\nhint: say where it is with `weir login`, or with --socket PATH\n",
+    });
+  });
+
+  it("logs in over the socket and keeps the key to its owner", async () => {
+    const run = await weir("login", "--socket", fleet.socket, "--operator", "ana");
+    expect(run).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("you are operator:ana at 127.0.0.1:") as string,
+    });
+    const key = join(fleet.folder, "config", "weir", "default", "operator.key");
+    expect(statSync(key).mode & 0o777).toBe(0o600);
+    expect(await weir("whoami")).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^operator:ana at planner-1, /) as string,
+    });
+    expect(await weir("context", "list")).toMatchObject({
+      out: expect.stringMatching(/valid for (6d23h|7d)/) as string,
+    });
+  });
+
+  it("logs in with a certificate that init made, and goes back", async () => {
+    const { contexts } = await fleet.operator.json(["context", "list"]);
+    const [address = ""] = (contexts as { readonly addresses: readonly string[] }[])[0]?.addresses ?? [];
+    const files = ["--cert", at("operators/admin.crt"), "--key", at("operators/admin.key"), "--ca", at("pki/ca.crt")];
+    const run = await weir("login", "--address", address, ...files, "--name", "admin");
+    expect(run).toMatchObject({ code: 0, out: expect.stringContaining("operator:admin") as string });
+    expect(await weir("context", "use", "default")).toMatchObject({ code: 0, out: "using default\n" });
+    expect(await weir("context", "use", "nope")).toMatchObject({ code: 2 });
+    expect((await weir("whoami", "--context", "admin")).out).toContain("operator:admin");
+  });
+
+  it("explains why a certificate gets nowhere", async () => {
+    mkdirSync(join(fleet.folder, "other"));
+    const other = join(fleet.folder, "other");
+    expect(await weir("init", "--dir", other)).toMatchObject({ code: 0 });
+    expect(await weir("init", "--dir", other)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("exists already") as string,
+    });
+    const { contexts } = await fleet.operator.json(["context", "list"]);
+    const address = (contexts as { readonly addresses: readonly string[] }[])[1]?.addresses[0] ?? "";
+    const own = ["--cert", join(other, "operators/admin.crt"), "--key", join(other, "operators/admin.key")];
+    const login = async (...args: readonly string[]): Promise<Run> =>
+      weir("login", "--address", address, ...args, "--name", "bad");
+    expect(await login(...own, "--ca", join(fleet.folder, "pki/ca.crt"))).toMatchObject({
+      code: 3,
+      err: expect.stringContaining("was not issued by the CA in") as string,
+    });
+    expect(await login(...own, "--ca", join(other, "pki/ca.crt"))).toMatchObject({
+      code: 3,
+      err: expect.stringContaining("shows a certificate of another CA") as string,
+    });
+    copyFileSync(join(fleet.folder, "operators/admin.key"), join(other, "wrong.key"));
+    const mixed = ["--cert", join(other, "operators/admin.crt"), "--key", join(other, "wrong.key")];
+    expect(await login(...mixed, "--ca", join(other, "pki/ca.crt"))).toMatchObject({
+      code: 3,
+      err: expect.stringContaining("wrong.key is not the key of") as string,
+    });
+    expect(await weir("context", "list")).toMatchObject({ out: expect.not.stringContaining("bad") as string });
+  });
+
+  it("says when nothing listens", async () => {
+    expect(await weir("status", "--address", "127.0.0.1:1")).toMatchObject({
+      code: 3,
+      err: expect.stringContaining("error: UNREACHABLE: 127.0.0.1:1 refuses connections") as string,
+    });
+    expect(await weir("status", "--socket", join(fleet.folder, "nowhere"))).toMatchObject({ code: 3 });
+    expect(await weir("status", "--address", "nonsense")).toMatchObject({ code: 2 });
+  });
+
+  it("takes clusters in", async () => {
+    await fleet.join("eu-west");
+    await fleet.join("us-east");
+    const { out } = await weir("cluster", "list");
+    expect(out).toMatch(/^CLUSTER +REGION +MEMBERSHIP +HEALTH +LAST REPORT\neu-west +here +active +healthy /);
+    expect(await weir("cluster", "show", "eu-west")).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("127.0.0.1:15000") as string,
+    });
+  });
+
+  it.each([
+    [["cluster", "register", "EU.west"], "BAD_NAME spec.name"],
+    [["cluster", "register", "eu-west"], "ALREADY_EXISTS"],
+    [["cluster", "show", "nope"], "UNKNOWN_CLUSTER cluster"],
+    [["cluster", "drain", "nope"], "UNKNOWN_CLUSTER"],
+    [["cluster", "list", "-l", ""], "EMPTY_SELECTOR selector"],
+    [["cluster", "list", "-l", "tier=gold"], "SELECTOR_MATCHES_NONE selector"],
+    [["service", "show", "shop/none"], "UNKNOWN_SERVICE service"],
+    [["shift", "watch", "nope"], "UNKNOWN_SHIFT"],
+    [["recover", "--yes", "--reason", "r"], "NOT_RECOVERABLE"],
+  ])("prints what the planner refuses of %j in one line", async (args, start) => {
+    const { code, out, err } = await weir(...args);
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err.split("\n")[0]).toMatch(new RegExp(`^error: ${start}[ :]`));
+    expect(err).not.toContain("    at ");
+  });
+
+  it("applies a service from a file and from standard input, and shows it as a file that can be applied", async () => {
+    writeFileSync(at("s.yaml"), SERVICE);
+    expect(await weir("service", "apply", "-f", at("s.yaml"))).toEqual({
+      code: 0,
+      out: "service shop/checkout applied\n",
+      err: "",
+    });
+    const { out } = await weir("service", "show", "shop/checkout");
+    expect(out).toContain("bake: 300ms");
+    const again = await fleet.operator.process(["service", "apply", "-f", "-"], { stdin: out.replace("8080", "8081") });
+    expect(again).toMatchObject({ code: 0 });
+    expect((await weir("service", "list")).out).toContain("shop/checkout  http      8081  v1");
+    // What was shown first is older now: its resource version says so.
+    writeFileSync(at("stale.yaml"), out);
+    const stale = await weir("service", "apply", "-f", at("stale.yaml"));
+    expect(stale).toMatchObject({ code: 1, err: expect.stringContaining("STALE_RESOURCE_VERSION") as string });
+  });
+
+  it("shifts, showing each step, and tells how it stands", async () => {
+    await fleet.until("us-east is planned", async () =>
+      (await weir("plan", "show")).out.includes("us-east/v1     100%"),
+    );
+    const to = ["shop/checkout", "--from", "us-east", "--to", "eu-west=50%"];
+    const preview = await weir("shift", "preview", ...to);
+    expect(preview).toMatchObject({
+      code: 0,
+      out: expect.stringContaining(
+        "step 2  eu-west: eu-west/v1 100%; us-east: eu-west/v1 50%, us-east/v1 50%",
+      ) as string,
+    });
+    const digest = /--pin (\S+)/.exec(preview.out)?.[1] ?? "";
+    expect(await weir("shift", "request", ...to)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("--reason") as string,
+    });
+    const run = await weir("shift", "request", ...to, "--reason", "rack work", "--pin", digest, "--wait");
+    expect(run).toMatchObject({ code: 0, err: "" });
+    const lines = run.out.trim().split("\n");
+    expect(lines.at(-1)).toMatch(/^\d\d:\d\d:\d\d completed, 2 steps: eu-west\/v1 50%, us-east\/v1 50%$/);
+    expect(run.out).toContain("eu-west/v1 25%, us-east/v1 75% (target eu-west/v1 50%, us-east/v1 50%)");
+    expect((await weir("shift", "list")).out).toMatch(
+      /shop\/checkout +us-east +eu-west\/v1 50%, us-east\/v1 50% +completed +2 /,
+    );
+    expect((await weir("status")).out).toMatch(/us-east +0\/s +eu-west\/v1 +50% +50% +-/);
+    expect((await weir("plan", "explain", "shop/checkout", "--source", "us-east")).out).toContain("pinned");
+    expect((await weir("plan", "diff")).out).toContain("no differences");
+  });
+
+  it("ends a watch on Ctrl-C with its own exit code, and the shift goes on", async () => {
+    const args = ["shop/checkout", "--from", "us-east", "--to", "us-east/v1=100%", "--bake", "1h", "--reason", "back"];
+    const run = await fleet.operator.process(["shift", "request", ...args, "--wait"], { interruptAt: "1 step:" });
+    expect(run).toMatchObject({ code: 130, err: expect.stringContaining("goes on") as string });
+    const { shifts } = await fleet.operator.json(["shift", "list"]);
+    const [newest] = shifts as { readonly shift: string; readonly phase: string }[];
+    expect(newest?.phase).toBe("SHIFT_PHASE_PROGRESSING");
+    const watching = weir("shift", "watch", newest?.shift ?? "");
+    expect(await weir("shift", "abort", newest?.shift ?? "", "--reason", "enough")).toMatchObject({ code: 0 });
+    // Whoever watched learns that it ended, and not well.
+    expect(await watching).toMatchObject({ code: 4, err: expect.stringContaining("ended aborted") as string });
+  });
+
+  it("follows a drain to its end, across a planner that dies and returns", async () => {
+    const draining = weir(
+      "cluster",
+      "drain",
+      "eu-west",
+      "--step",
+      "25%",
+      "--bake",
+      "300ms",
+      "--wait",
+      "--request-timeout",
+      "30s",
+    );
+    await fleet.until("the drain runs", async () => (await weir("cluster", "list")).out.includes("draining"));
+    await fleet.kill("planner");
+    await fleet.startPlanner();
+    const run = await draining;
+    expect(run).toMatchObject({ code: 0, err: "" });
+    expect(run.out.trim().split("\n").at(-1)).toMatch(/ eu-west drained$/);
+    expect((await weir("cluster", "list")).out).toContain("drained");
+  });
+});
+
+describe("weir service apply", { timeout: LIMIT_MS }, () => {
+  const apply = async (text: string): Promise<Run> => {
+    writeFileSync(at("stdin"), text);
+    return weir("service", "apply", "-f", at("stdin"));
+  };
+
+  it.each<[string, string, string]>([
+    ["an empty file", "", "EMPTY_PLAN: stdin declares nothing"],
+    ["an empty mapping", "{}", "EMPTY_PLAN: stdin line 1"],
+    [
+      "a misspelt field",
+      SERVICE.replace("port:", "prot: 1\nport:"),
+      "UNKNOWN_FIELD prot: stdin line 4: there is no such field; did you mean port?",
+    ],
+    [
+      "a misspelt inner field",
+      SERVICE.replace("capacityRps: 100}\ndemand", "capacityRsp: 100}\ndemand"),
+      "UNKNOWN_FIELD deployments[1].capacityRsp: stdin line 8: there is no such field; did you mean capacityRps?",
+    ],
+    [
+      "a key twice",
+      `${SERVICE}port: 9\n`,
+      'DUPLICATE_KEY port: stdin line 11: has "port" a second time; the first is on line 4',
+    ],
+    ["a function", SERVICE.replace("8080", "!!js/function 'x'"), "YAML_TAG: stdin line 4"],
+    [
+      "a port in quotes",
+      SERVICE.replace("8080", '"8080"'),
+      'FIELD_INVALID port: stdin line 4: is the text "8080"; a whole number is wanted',
+    ],
+    ["a port of another age", SERVICE.replace("8080", "1_000"), "FIELD_INVALID port"],
+    [
+      "a step without its unit",
+      SERVICE.replace("25%", "25"),
+      "WEIGHT_TYPE pace.maxStep: stdin line 10: is the number 25; a share such as 50%",
+    ],
+    ["a step finer than a basis point", SERVICE.replace("25%", "33.333%"), "WEIGHT_TYPE pace.maxStep"],
+    ["an infinite capacity", SERVICE.replace("100}", "1e400}"), "FIELD_INVALID deployments[0].capacityRps"],
+    ["a negative demand", SERVICE.replace("us-east: 40", "us-east: -1"), "FIELD_INVALID demandRps.us-east"],
+    ["a truth value for a name", SERVICE.replace("shop/checkout", "true"), "FIELD_INVALID name"],
+    [
+      "another kind",
+      SERVICE.replace("kind: Service", "kind: Pod"),
+      "FIELD_INVALID kind: stdin line 1: is Pod; Service is wanted here",
+    ],
+    ["no kind", SERVICE.replace("kind: Service\n", ""), "FIELD_REQUIRED kind"],
+    ["a mistake in the second document", `${SERVICE}---\nkind: Service\nnme: x\n`, "FIELD_REQUIRED name"],
+    [
+      "an alias bomb",
+      `a: &a [x,x,x,x,x,x,x,x,x]\n${Array.from(
+        { length: 8 },
+        (_, i) =>
+          `b${i}: &b${i} [${Array(9)
+            .fill(i === 0 ? "*a" : `*b${i - 1}`)
+            .join(",")}]`,
+      ).join("\n")}`,
+      "DOC_TOO_LARGE: stdin",
+    ],
+    ["a name that the planner refuses", SERVICE.replace("shop/checkout", "shop/Check"), "BAD_NAME spec.name"],
+    ["a cluster that nobody knows", SERVICE.replaceAll("us-east", "mars"), "UNKNOWN_CLUSTER"],
+    [
+      "a stable version that runs nowhere",
+      SERVICE.replace("stableVersion: v1", "stableVersion: v9"),
+      "FIELD_INVALID spec.stable_version",
+    ],
+  ])("refuses %s and changes nothing", async (_, text, start) => {
+    const before = await weir("service", "list", "-o", "json");
+    const { code, out, err } = await apply(text);
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err.replaceAll(`${fleet.folder}/`, "").split("\n")[0]).toContain(`error: ${start}`);
+    expect(await weir("service", "list", "-o", "json")).toEqual(before);
+  });
+
+  it("refuses 50 MB without reading them all", async () => {
+    const stdin = "a".repeat(50_000_000);
+    expect(await fleet.operator.process(["service", "apply", "-f", "-"], { stdin })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("DOC_TOO_LARGE") as string,
+    });
+  });
+
+  it("says when there is no such file", async () => {
+    expect(await weir("service", "apply", "-f", at("nope.yaml"))).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("ENOENT") as string,
+    });
+    expect(await weir("service", "apply", "-f", fleet.folder)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("is a folder") as string,
+    });
+  });
+});
+
+describe("weir shift request", { timeout: LIMIT_MS }, () => {
+  const request = async (...args: readonly string[]): Promise<Run> =>
+    weir("shift", "request", "shop/checkout", "--from", "us-east", "--reason", "r", ...args);
+
+  it.each([
+    [["--to", "eu-west/v1=50%", "--to", "us-east/v1=49.99%"], "WEIGHTS_SUM --to: shares sum to 99.99%"],
+    [["--to", "eu-west/v1=50%", "--to", "us-east/v1=50.01%"], "WEIGHTS_SUM --to: shares sum to 100.01%"],
+    [["--to", "eu-west/v1=50"], "WEIGHT_TYPE --to"],
+    [["--to", "eu-west/v1=-50%"], "WEIGHT_TYPE --to"],
+    [["--to", "eu-west/v1=NaN%"], "WEIGHT_TYPE --to"],
+    [["--to", "eu-west/v1=1e2%"], "WEIGHT_TYPE --to"],
+    [["--to", "eu-west/v1=101%"], "WEIGHT_TYPE --to"],
+    [["--to", "EU/v1=100%"], "BAD_NAME --to"],
+    [["--to", "eu-west/v1/x=100%"], "BAD_NAME --to"],
+    [["--to", "eu-west"], "FIELD_INVALID --to"],
+    [["--to", "eu-west/v1=50%", "--to", "eu-west/v1=50%"], "DUPLICATE_KEY --to"],
+    [["--to", "mars/v1=100%"], "UNKNOWN_"],
+    [["--to", "us-east/v9=100%"], "UNKNOWN_DESTINATION"],
+  ])("refuses %j", async (args, start) => {
+    const { code, err } = await request(...args);
+    expect(code).toBe(1);
+    expect(err).toMatch(new RegExp(`^error: ${start}`));
+  });
+
+  it.each<[string, string, string]>([
+    [
+      "weights that fall short",
+      "[{cluster: us-east, version: v1, weight: 99.99%}]",
+      "WEIGHTS_SUM proposal.target.split.weights",
+    ],
+    ["weights of 0", "[{cluster: us-east, version: v1, weight: 0%}]", "NO_SERVING_TARGET"],
+    [
+      "a number for a weight",
+      "[{cluster: us-east, version: v1, weight: 100}]",
+      "WEIGHT_TYPE to[0].weight: f.yaml line 4",
+    ],
+    ["a misspelt weight", "[{cluster: us-east, version: v1, wieght: 100%}]", "FIELD_REQUIRED to[0].weight"],
+  ])("refuses a file with %s", async (_, to, start) => {
+    writeFileSync(at("f.yaml"), `kind: Shift\nservice: shop/checkout\nfrom: [us-east]\nto: ${to}\nreason: r\n`);
+    const { code, err } = await weir("shift", "request", "-f", at("f.yaml"));
+    expect({ code, err: err.replaceAll(`${fleet.folder}/`, "") }).toEqual({
+      code: 1,
+      err: expect.stringContaining(`error: ${start}`) as string,
+    });
+  });
+});
