@@ -54,6 +54,7 @@ export interface Config {
 /** What the command line and the environment ask for. */
 export type Invocation =
   | { readonly kind: "run"; readonly config: Config }
+  | { readonly kind: "bootstrap"; readonly config: Config; readonly cluster: string }
   | { readonly kind: "version" }
   | { readonly kind: "help" };
 
@@ -65,6 +66,8 @@ export const HELP = `weir-agent: makes one cluster's mesh follow the plan of its
                      --token-file FILE or the variable WEIR_AGENT_TOKEN
   --data-dir DIR     where plans and the identity are kept (or WEIR_AGENT_DATA_DIR)
   --log-level LEVEL  ${LOG_LEVELS.join(", ")} (or WEIR_AGENT_LOG_LEVEL)
+  --envoy-bootstrap CLUSTER
+                     prints the start-up configuration for that cluster's Envoys, and ends
   --version          prints the version
   --help             prints this
 `;
@@ -98,7 +101,11 @@ export function configure(
     given,
   });
   if (!config.ok) return config;
-  return ok({ kind: "run", config: { ...config.value, ...token.value } });
+  const complete = { ...config.value, ...token.value };
+  const cluster = flags.value["envoy-bootstrap"];
+  return ok(
+    typeof cluster === "string" ? { kind: "bootstrap", config: complete, cluster } : { kind: "run", config: complete },
+  );
 }
 
 function readFlags(
@@ -107,7 +114,14 @@ function readFlags(
   try {
     const text = { type: "string" } as const;
     const switched = { type: "boolean" } as const;
-    const options = { config: text, token: text, "token-file": text, "data-dir": text, "log-level": text };
+    const options = {
+      config: text,
+      token: text,
+      "token-file": text,
+      "data-dir": text,
+      "log-level": text,
+      "envoy-bootstrap": text,
+    };
     return ok({ ...parseArgs({ args: [...args], options: { ...options, version: switched, help: switched } }).values });
   } catch (cause) {
     return refuse([`${(cause as Error).message}; see --help`]);

@@ -16,6 +16,7 @@ import { OperatorSocket, frozenIn } from "./io/operator-socket.ts";
 import { Runtime } from "./io/runtime.ts";
 import { FilePlanStore } from "./io/store.ts";
 import { clusterUid } from "./io/uid.ts";
+import { printBootstrap } from "./print-bootstrap.ts";
 
 /** EX_CONFIG of sysexits.h: no restart will mend it. */
 const EXIT_CONFIG = 78;
@@ -79,6 +80,13 @@ async function main(): Promise<void> {
   }
   if (asked.value.kind === "help") return void process.stdout.write(HELP);
   if (asked.value.kind === "version") return void process.stdout.write(`weir-agent ${manifest.version}\n`);
+  if (asked.value.kind === "bootstrap") {
+    const problem = await printBootstrap(asked.value.config, asked.value.cluster);
+    if (problem === undefined) return;
+    process.stderr.write(`${problem}\n`);
+    process.exitCode = EXIT_CONFIG;
+    return;
+  }
   const log = createLog(asked.value.config.logLevel);
   try {
     await run(asked.value.config, log);

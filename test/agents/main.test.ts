@@ -78,6 +78,24 @@ describe("the agent's process", () => {
     expect(run("--help").stdout).toContain("--config FILE");
   });
 
+  it("prints what its cluster's Envoys start with", () => {
+    const folder = aFolder();
+    writeFileSync(
+      join(folder, "agent.yaml"),
+      "gateway: {address: 127.0.0.1, port: 15443}\nmesh: {kind: envoy, xds: {address: 127.0.0.1, port: 18123}}\n",
+    );
+    const run = (cluster: string) =>
+      spawnSync(process.execPath, [MAIN, "--config", join(folder, "agent.yaml"), "--envoy-bootstrap", cluster], {
+        encoding: "utf8",
+      });
+    expect(JSON.parse(run("eu-west").stdout)).toMatchObject({
+      node: { cluster: "eu-west", locality: { zone: "eu-west" } },
+      dynamic_resources: { ads_config: { api_type: "GRPC" } },
+    });
+    expect(run("eu-west").stdout).toContain("18123");
+    expect(run("EU")).toMatchObject({ status: EXIT_CONFIG, stderr: expect.stringContaining("--envoy-bootstrap") });
+  });
+
   it.each([
     ["a wrong configuration", "mesh: {kind: none}\nfoo: 1\n", ["mesh.kind", "foo"]],
     ["no identity and no token", "mesh: {kind: memory}\n", ["weir cluster register"]],
