@@ -25,7 +25,7 @@ import { toSequence } from "./position.ts";
 import { toRouteSet } from "./route-set.ts";
 import { selectServices } from "./service.ts";
 import { defaultSplit } from "./shift.ts";
-import { toDestination } from "./split.ts";
+import { sorted, toDestination } from "./split.ts";
 
 /** The plans in force. Refuses UNKNOWN_SERVICE. */
 export function getPlan(
@@ -118,7 +118,9 @@ function splitWords(state: FleetState, hash: string): string {
 
 /** A split in words: `eu-west/v1 50%, us-east/v1 50%`. */
 export function wordsOf(split: Split): string {
-  return split.map(({ destination, weight }) => `${keyOf(destination)} ${weight / 100}%`).join(", ");
+  return sorted(split)
+    .map(({ destination, weight }) => `${keyOf(destination)} ${weight / 100}%`)
+    .join(", ");
 }
 
 /** Every reason behind the weights of one service. Refuses UNKNOWN_SERVICE, UNKNOWN_CLUSTER. */
