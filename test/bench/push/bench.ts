@@ -22,13 +22,13 @@ export const pushBench: Bench = {
 const FEW = 100;
 const MANY = 1_000;
 /** Streams over which memory is averaged. */
-const STREAMS = 300;
+const STREAMS = 200;
 
 async function run(stage: Stage): Promise<readonly Row[]> {
   const many = stage.isQuick ? 200 : MANY;
   return [
-    ...(await comparePush(stage, { count: FEW, rounds: 20, warmUp: 15, files: FEW })),
-    ...(await comparePush(stage, { count: many, rounds: 10, warmUp: 6, files: 0 })),
+    ...(await comparePush(stage, { count: FEW, rounds: 15, warmUp: 10, files: FEW })),
+    ...(await comparePush(stage, { count: many, rounds: 8, warmUp: 4, files: 0 })),
     await compareMemory(stage),
   ];
 }
@@ -72,7 +72,8 @@ async function comparePush(stage: Stage, { count, rounds, warmUp, files }: Compa
       atMost: 1.5,
       ...lastAcks(pushed),
     });
-    return files === 0 ? [row] : [row, ...(await comparePrices(stage, pair, { files, timed }))];
+    const cpu = rowOf({ case: `${count} agents: planner's CPU time`, unit: "ms", ...cpuTimes(pushed) });
+    return files === 0 ? [row, cpu] : [row, cpu, ...(await comparePrices(stage, pair, { files, timed }))];
   } finally {
     await closePair(pair);
   }
@@ -149,6 +150,12 @@ async function connect(
 
 async function closePair({ planner, agents }: Pair): Promise<void> {
   await Promise.all([planner.kill("SIGKILL"), agents.kill("SIGKILL")]);
+}
+
+/** What one push costs the planner, whatever the agents make of it, which here all share one core. */
+function cpuTimes({ ours, rivals }: Rounds<PushRound>): { readonly value: number; readonly rival: number } {
+  const of = (rounds: readonly PushRound[]) => median(rounds.map(({ cpuMs }) => cpuMs));
+  return { value: of(ours), rival: of(rivals) };
 }
 
 /** Median over the rounds of when the last agent had acknowledged. */

@@ -38,6 +38,8 @@ export interface Audience {
 export interface PushRound {
   readonly timesMs: readonly number[];
   readonly bytes: number;
+  /** Time that this process computed for it, ms. */
+  readonly cpuMs: number;
 }
 
 /** A round that takes longer has lost an agent. */
@@ -74,6 +76,7 @@ answerCalls({
     });
     engine.commit([stored]);
     const timesMs: number[] = [];
+    const cpu = process.cpuUsage();
     await new Promise<void>((resolve, reject) => {
       const late = setTimeout(
         () =>
@@ -91,19 +94,26 @@ answerCalls({
       });
       engine.commit(released);
     });
-    return { timesMs, bytes: 0 };
+    return { timesMs, bytes: 0, cpuMs: cpuMsSince(cpu) };
   },
   /** The bytes that the last round of Weir's sent, to the same agents. */
   async bareRound({ keeping, count }: Audience): Promise<PushRound> {
     const messages = new Map(names[keeping].slice(0, count).map((name) => [name, messageFor(name)]));
     const [first] = messages.values();
     await pause(0);
-    return { timesMs: await bare.broadcast(messages), bytes: first?.length ?? 0 };
+    const cpu = process.cpuUsage();
+    const timesMs = await bare.broadcast(messages);
+    return { timesMs, bytes: first?.length ?? 0, cpuMs: cpuMsSince(cpu) };
   },
   async memory() {
     return await settledPrivateMiB();
   },
 });
+
+function cpuMsSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1_000;
+}
 
 function opened(): BenchPlanner {
   if (planner === undefined) throw new Error("open comes first");

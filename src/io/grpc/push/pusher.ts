@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { ConnectRequest } from "../../../../proto/gen/weir/v1/agent_pb.ts";
 import type { Engine } from "../../../engine/ports.ts";
 import type { ClusterState } from "../../../model/cluster.ts";
+import type { LogRecord } from "../../../model/event.ts";
 import type { FleetState } from "../../../model/fleet.ts";
 import type { ClusterId } from "../../../model/ids.ts";
 import type { Refusal } from "../../../model/refusal.ts";
@@ -72,7 +73,10 @@ export class Pusher {
     this.#rulings = new RulingWatch(options);
     const { engine } = options;
     this.#stops = [
-      engine.onCommit((state) => this.#follow(state)),
+      engine.onCommit((state, record) => {
+        this.#serialise(record);
+        this.#follow(state);
+      }),
       this.#rulings.start(() => [...this.#links.values()].map(({ stream }) => stream)),
     ];
   }
@@ -221,6 +225,15 @@ export class Pusher {
       this.#options.log.warn({ cluster: hello.cluster, service, code, detail }, "agent refused a route set");
     }
     return stream.acknowledge(acknowledgement.value);
+  }
+
+  /** Route sets are stored before they are released: made into bytes now, they hold nothing up when it counts. */
+  #serialise({ events }: LogRecord): void {
+    if (this.#links.size === 0) return;
+    const stored = events.flatMap((event) =>
+      event.kind === "route-sets-stored" ? Object.values(event.routeSets) : [],
+    );
+    for (const routeSet of stored) this.#bytesOf(routeSet);
   }
 
   /** After each record: ends the streams of those who were shut out, wakes those whose plan moved. */
