@@ -114,6 +114,38 @@ describe("a plan stream", () => {
     expect(agent.messages.filter(({ message }) => message.case === "plan")).toEqual([]);
   });
 
+  it("names what is gone in a complete plan too, for an agent that could not use the last delta", async () => {
+    const [kept, gone] = ["shop/a", "shop/b"];
+    for (const name of [kept, gone]) {
+      planner.engine.fold({ kind: "service-applied", spec: service(name) });
+      planner.engine.release("c1", name, 8080);
+    }
+    const agent = follow(connect(planner, own, { cluster: "c1" }));
+    agent.apply(await agent.next("plan"));
+    planner.engine.fold({ kind: "route-set-removed", service: gone as never, cluster: "c1" as never });
+    expect(await agent.next("plan")).toMatchObject({ removed: [gone] });
+    agent.send({ message: { case: "resync", value: {} } });
+    expect(await agent.next("plan")).toMatchObject({ base: DeltaBase.NOTHING, removed: [gone] });
+  });
+
+  it("names what is gone to an agent that refused the whole plan which said so", async () => {
+    const [kept, gone] = ["shop/a", "shop/b"];
+    for (const name of [kept, gone]) {
+      planner.engine.fold({ kind: "service-applied", spec: service(name) });
+      planner.engine.release("c1", name, 8080);
+    }
+    const agent = follow(connect(planner, own, { cluster: "c1" }));
+    agent.apply(await agent.next("plan"));
+    planner.engine.fold({ kind: "route-set-removed", service: gone as never, cluster: "c1" as never });
+    agent.send(acknowledgement(await agent.next("plan"), agent.held, { service: "", code: "SCHEMA_INVALID" }));
+    planner.engine.release("c1", kept, 9090);
+    const plan = await agent.next("plan");
+    expect(plan).toMatchObject({ base: DeltaBase.NOTHING, removed: [gone] });
+    agent.apply(plan);
+    planner.engine.release("c1", kept, 9091);
+    expect(await agent.next("plan")).toMatchObject({ base: DeltaBase.HELD, removed: [] });
+  });
+
   it("publishes nothing while the replica is halted", async () => {
     planner.engine.fold({ kind: "service-applied", spec: service("shop/a") });
     planner.engine.halt({ code: "STORE_ROLLED_BACK", field: "", message: "" });

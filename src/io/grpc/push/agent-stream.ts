@@ -37,6 +37,7 @@ interface InFlight {
   readonly position: Position;
   readonly sentAt: number;
   readonly overdue: NodeJS.Timeout;
+  readonly services: readonly ServiceId[];
 }
 
 /** One sender holds the gate at most this long, whatever its reader does. */
@@ -54,6 +55,11 @@ export class AgentStream {
   readonly #ports: AgentStreamPorts;
   /** What the agent holds; undefined: unknown. */
   #known: ReadonlyMap<ServiceId, string> | undefined;
+  /**
+   * Services it may hold something of: an agent takes no complete plan that lets many vanish unnamed, for that is what a
+   * planner that lost its inputs sends.
+   */
+  #named: Set<ServiceId>;
   /** Newest position it holds or was sent. */
   #told: Position | undefined;
   #inFlight: InFlight | undefined;
@@ -70,6 +76,7 @@ export class AgentStream {
     this.#ports = ports;
     this.#told = hello.held;
     this.#known = hello.held === undefined ? undefined : hello.hashes;
+    this.#named = new Set(hello.hashes.keys());
   }
 
   /** Looks whether the agent lacks anything, and sends it in its turn. Cheap when it does not. */
@@ -101,7 +108,7 @@ export class AgentStream {
     if (refusals.some(({ service }) => service === "")) {
       this.#known = undefined;
       this.#refused = position;
-    }
+    } else this.#named = new Set(inFlight.services);
     this.#ports.onAcknowledged(performance.now() - inFlight.sentAt);
     this.wake();
     return ok(undefined);
@@ -145,12 +152,14 @@ export class AgentStream {
     if (this.#isClosed || this.#inFlight !== undefined || state === undefined || !this.#lacks(state)) return leave();
     const wanted = wantedBy(state, this.hello.cluster);
     const plan = deltaOf(
-      { known: this.#known, wanted, rulings: this.#rulings },
+      { known: this.#known, named: this.#named, wanted, rulings: this.#rulings },
       { state, bytesOf: this.#ports.bytesOf },
     );
     const overdue = setTimeout(() => this.#ports.onOverdue(), this.#ports.ackDeadlineMs).unref();
-    this.#inFlight = { position: wanted.position, sentAt: performance.now(), overdue };
+    const services = wanted.hashes.keys().toArray();
+    this.#inFlight = { position: wanted.position, sentAt: performance.now(), overdue, services };
     this.#known = wanted.hashes;
+    for (const service of services) this.#named.add(service);
     this.#told = wanted.position;
     this.#rulings = [];
     const turn = setTimeout(leave, WRITE_TURN_MAX_MS).unref();

@@ -15,6 +15,8 @@ import type { Wanted } from "./wanted.ts";
 export interface DeltaParts {
   /** What the agent holds, as it said or was sent; undefined: unknown, send everything. */
   readonly known: ReadonlyMap<ServiceId, string> | undefined;
+  /** Every service that it may hold something of: a complete plan names those that it shall hold no longer. */
+  readonly named?: Iterable<ServiceId>;
   readonly wanted: Wanted;
   readonly rulings: readonly Ruling[];
 }
@@ -28,11 +30,11 @@ export function differs(known: ReadonlyMap<ServiceId, string>, wanted: Wanted): 
 
 /** The delta from what an agent holds to what it shall hold. */
 export function deltaOf(
-  { known, wanted, rulings }: DeltaParts,
+  { known, named = [], wanted, rulings }: DeltaParts,
   { state, bytesOf }: { readonly state: FleetState; readonly bytesOf: RouteSetBytes },
 ): MessageInitShape<typeof PlanDeltaSchema> {
   const changed = [...wanted.hashes].filter(([service, hash]) => known?.get(service) !== hash);
-  const removed = [...(known?.keys() ?? [])].filter((service) => !wanted.hashes.has(service));
+  const removed = [...(known?.keys() ?? named)].filter((service) => !wanted.hashes.has(service));
   return {
     position: toPosition(wanted.position),
     base: known === undefined ? DeltaBase.NOTHING : DeltaBase.HELD,
