@@ -265,7 +265,7 @@ describe("weir service apply", { timeout: LIMIT_MS }, () => {
       "FIELD_INVALID kind: stdin line 1: is Pod; Service is wanted here",
     ],
     ["no kind", SERVICE.replace("kind: Service\n", ""), "FIELD_REQUIRED kind"],
-    ["a mistake in the second document", `${SERVICE}---\nkind: Service\nnme: x\n`, "FIELD_REQUIRED name"],
+    ["a mistake in the second document", `${SERVICE}---\nkind: Service\nnme: x\n`, "UNKNOWN_FIELD nme"],
     [
       "an alias bomb",
       `a: &a [x,x,x,x,x,x,x,x,x]\n${Array.from(
@@ -348,7 +348,11 @@ describe("weir shift request", { timeout: LIMIT_MS }, () => {
       "[{cluster: us-east, version: v1, weight: 100}]",
       "WEIGHT_TYPE to[0].weight: f.yaml line 4",
     ],
-    ["a misspelt weight", "[{cluster: us-east, version: v1, wieght: 100%}]", "FIELD_REQUIRED to[0].weight"],
+    [
+      "a misspelt weight",
+      "[{cluster: us-east, version: v1, wieght: 100%}]",
+      "UNKNOWN_FIELD to[0].wieght: f.yaml line 4: there is no such field; did you mean weight?",
+    ],
   ])("refuses a file with %s", async (_, to, start) => {
     writeFileSync(at("f.yaml"), `kind: Shift\nservice: shop/checkout\nfrom: [us-east]\nto: ${to}\nreason: r\n`);
     const { code, err } = await weir("shift", "request", "-f", at("f.yaml"));

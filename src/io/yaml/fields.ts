@@ -150,9 +150,12 @@ export class Fields {
     if (unknown === undefined) return;
     const known = [...this.#asked];
     const meant = nearest(unknown.key, known);
-    const way = meant === undefined ? `known here: ${known.join(", ")}` : `did you mean ${meant}?`;
-    const message = `${this.#context.file} line ${unknown.place.line}: there is no such field; ${way}`;
-    this.#context.checks.refuse("UNKNOWN_FIELD", this.#pathOf(unknown.key), message);
+    this.#unknown(unknown, meant === undefined ? `known here: ${known.join(", ")}` : `did you mean ${meant}?`);
+  }
+
+  #unknown({ key, place }: YamlEntry, way: string): void {
+    const message = `${this.#context.file} line ${place.line}: there is no such field; ${way}`;
+    this.#context.checks.refuse("UNKNOWN_FIELD", this.#pathOf(key), message);
   }
 
   /** Notes something wrong with this mapping as a whole or one of its fields. */
@@ -172,8 +175,15 @@ export class Fields {
   }
 
   #missing(key: string): void {
+    const unasked = [...this.#entries.keys()].filter((other) => !this.#asked.has(other));
+    const slip = this.#entries.get(nearest(key, unasked) ?? "");
+    if (slip !== undefined) {
+      // It is there, misspelt: that is what to say, and once.
+      this.#asked.add(slip.key);
+      return this.#unknown(slip, `did you mean ${key}?`);
+    }
     const message = `${this.#context.file} line ${this.#line}: is required`;
-    this.#context.checks.refuse("FIELD_REQUIRED", this.#pathOf(key), message);
+    return this.#context.checks.refuse("FIELD_REQUIRED", this.#pathOf(key), message);
   }
 
   #refuse(

@@ -3,6 +3,7 @@ import { AgentService } from "../../../proto/gen/weir/v1/agent_pb.ts";
 import type { ConnectResponse, PlanDelta } from "../../../proto/gen/weir/v1/agent_pb.ts";
 import type { ClusterId, ServiceId } from "../../../src/model/ids.ts";
 import type { Position } from "../../../src/model/position.ts";
+import type { Authority } from "../../../src/io/pki/authority.ts";
 import { planDigest } from "../../../src/wire/digest.ts";
 import { toAcknowledgement, toHello } from "../../../src/wire/link.ts";
 import { fromPosition } from "../../../src/wire/position.ts";
@@ -40,6 +41,12 @@ export async function enrol(planner: SmallPlanner, cluster: string, uid = `uid-$
   return credentials;
 }
 
+/** Whom an agent dials: a small planner, or a whole one. */
+export interface AgentListener {
+  readonly authority: Authority;
+  readonly servers: { readonly addresses: { readonly agent: string } };
+}
+
 /** How an agent introduces itself. */
 export interface Introduction {
   readonly cluster: string;
@@ -50,7 +57,7 @@ export interface Introduction {
 }
 
 /** Opens a plan stream and says hello. */
-export function connect(planner: SmallPlanner, own: Credentials, introduction: Introduction): TestAgent {
+export function connect(planner: AgentListener, own: Credentials, introduction: Introduction): TestAgent {
   const agent = openStream(planner, own);
   const { cluster, uid = `uid-${cluster}`, bootId = "boot-1", held, hashes = new Map() } = introduction;
   const hello = { cluster: cluster as ClusterId, uid, bootId, agentVersion: "0", hashes, features: [] };
@@ -59,7 +66,7 @@ export function connect(planner: SmallPlanner, own: Credentials, introduction: I
 }
 
 /** Opens a plan stream and says nothing. */
-export function openStream(planner: SmallPlanner, own: Credentials): TestAgent {
+export function openStream(planner: AgentListener, own: Credentials): TestAgent {
   const client = clientOf(AgentService, planner.servers.addresses.agent, channelCredentials(planner.authority, own));
   const open = Reflect.get(client, "connect") as () => ClientDuplexStream<unknown, ConnectResponse>;
   const stream = open.call(client);
