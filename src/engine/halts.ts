@@ -2,11 +2,12 @@ import type { Refusal } from "../model/refusal.ts";
 
 /**
  * Why a replica may be halted. `corrupt`: what it read cannot be built on, until a restart. `store`: the store's
- * settings would lose records, until they are set right. `rolled-back`: an agent knows more than the log, until recovery.
+ * settings would lose records, until they are set right. `twin`: an older process has this replica's name, until it is
+ * gone. `rolled-back`: an agent knows more than the log, until recovery.
  */
-export type HaltCause = "corrupt" | "store" | "rolled-back";
+export type HaltCause = "corrupt" | "store" | "twin" | "rolled-back";
 
-const BY_WEIGHT: readonly HaltCause[] = ["corrupt", "store", "rolled-back"];
+const BY_WEIGHT: readonly HaltCause[] = ["corrupt", "store", "twin", "rolled-back"];
 
 /** The reasons for which this replica publishes nothing, and who wants to know when they change. */
 export class Halts {
@@ -31,9 +32,14 @@ export class Halts {
     return BY_WEIGHT.map((cause) => this.#reasons.get(cause)).find((refusal) => refusal !== undefined);
   }
 
-  /** Whether the store itself cannot be written: then there is no lead to take either. */
+  /** Whether the store itself cannot be written, or not by this process: then there is no lead to take either. */
   forbidsLead(): boolean {
-    return this.#reasons.has("corrupt") || this.#reasons.has("store");
+    return this.#reasons.has("corrupt") || this.#reasons.has("store") || this.isTwin();
+  }
+
+  /** Whether an older process has this replica's name. */
+  isTwin(): boolean {
+    return this.#reasons.has("twin");
   }
 
   isRolledBack(): boolean {

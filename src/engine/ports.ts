@@ -107,12 +107,21 @@ export interface ReplicaHeartbeat {
   readonly operatorAddress: string;
   /** What this replica's next record would carry as its time, ms since 1970. */
   readonly logTimeMs: number;
+  /** New at every start: tells two processes of one name apart. Empty: of an older version. */
+  readonly bootId: string;
+  /** How long the process has been running, in ms. */
+  readonly upForMs: number;
+  /** Why it publishes nothing; empty when it does. */
+  readonly halted: string;
 }
 
 /** Talk between replicas, planner accounts only. */
 export interface ReplicaBus {
   publishHeartbeat(heartbeat: ReplicaHeartbeat): void;
-  /** Calls back for every heartbeat of *another* replica. Returns how to stop. */
+  /**
+   * Calls back for every heartbeat of another process: another replica, or one that goes by this one's name. Returns how
+   * to stop.
+   */
   onHeartbeat(listener: (heartbeat: ReplicaHeartbeat) => void): () => void;
   /**
    * Sends a command to the leader and returns its answer. Refuses `NO_LEADER` when it surely did not arrive; throws
@@ -202,7 +211,8 @@ export interface Engine {
   /** Who leads, as far as this replica knows; undefined before the first term. */
   leader(): Leader | undefined;
   /**
-   * Why this replica publishes nothing (`STORE_ROLLED_BACK`, `STORE_CORRUPT`, `STORE_CONFIG`, `NATS_TOO_OLD`), if so.
+   * Why this replica publishes nothing (`STORE_ROLLED_BACK`, `STORE_CORRUPT`, `STORE_CONFIG`, `NATS_TOO_OLD`,
+   * `REPLICA_NAME_TAKEN`), if so.
    * Whoever pushes plans to agents asks before every push.
    */
   halted(): Refusal | undefined;
@@ -228,9 +238,10 @@ export interface Engine {
   /**
    * Takes in the newest merged report of one cluster. Its times of arrival are readings of `Clock.monotonicMs`, so that a
    * stepped wall clock makes nobody look silent; `reports` and `observed` show them as log time. A position in it that
-   * the log does not reach is looked into, as by `witness`.
+   * the log does not reach is looked into, as by `witness`. A report of a cluster that was shut out, or of another
+   * instance than the one that joined, is not taken: returns the refusal (REVOKED, IDENTITY_CLONED, IDENTITY_MISMATCH).
    */
-  acceptReport(report: ClusterReport): void;
+  acceptReport(report: ClusterReport): Refusal | undefined;
   /** A plan stream of this cluster opened or closed at this replica. */
   noteStream(cluster: ClusterId, stream: "open" | "closed"): void;
   /**

@@ -9,6 +9,7 @@ import type { Refusal } from "../model/refusal.ts";
 import { ok, refuse } from "../model/result.ts";
 import type { Result } from "../model/result.ts";
 import type { ClusterReport } from "../model/report.ts";
+import { refuseReporter } from "../planner/reporters.ts";
 import type { EngineParts, RunningEngine } from "./create-engine.ts";
 import { expiring, within } from "./deadline.ts";
 import { Election } from "./election.ts";
@@ -26,9 +27,13 @@ import { route } from "./router.ts";
 import { SnapshotKeeper } from "./snapshot-keeper.ts";
 import { watchStore } from "./store-watch.ts";
 import { Ticker } from "./ticker.ts";
+import { Twin } from "./twin.ts";
 import type { EngineTiming } from "./timing.ts";
 import { Witnesses, isAhead } from "./witnesses.ts";
 import { Writer, noLeader } from "./writer.ts";
+
+/** Events after which what a cluster reported is worth nothing any more. */
+const SHUTS_OUT: ReadonlySet<string> = new Set(["cluster-unregistered", "cluster-revoked", "cluster-quarantined"]);
 
 /** One planner replica: the parts of the engine, wired, and its loops. */
 export class Replica implements RunningEngine {
@@ -45,6 +50,8 @@ export class Replica implements RunningEngine {
   readonly #election: Election;
   readonly #ticker: Ticker;
   readonly #keeper: SnapshotKeeper;
+  readonly #bootId: string;
+  readonly #twin: Twin;
   readonly #loops: Promise<void>[] = [];
   readonly #unsubscribe: (() => void)[] = [];
   #startedAtMs = 0;
@@ -89,6 +96,8 @@ export class Replica implements RunningEngine {
       reports: () => this.reports(),
     });
     this.#keeper = new SnapshotKeeper(parts);
+    this.#bootId = parts.randomness.id();
+    this.#twin = new Twin({ ...parts, bootId: this.#bootId, halts, goneAfterMs: timing.leaderTimeoutMs });
   }
 
   state(): FleetState {
@@ -150,10 +159,17 @@ export class Replica implements RunningEngine {
     return this.#reports.onLogTime(this.#logTime.offsetMs(), this.#streams());
   }
 
-  acceptReport(report: ClusterReport): void {
-    this.#reports.accept(report);
-    if (report.applied === undefined) return;
-    const { cluster, applied } = report;
+  acceptReport(report: ClusterReport): Refusal | undefined {
+    const refusal = refuseReporter(this.state(), report);
+    // Another instance of the cluster may be what the log forgot: what it holds counts, what it says does not.
+    if (refusal === undefined || refusal.code === "IDENTITY_MISMATCH") this.#heed(report);
+    if (refusal === undefined) this.#reports.accept(report);
+    else this.#reports.forget(report.cluster);
+    return refusal;
+  }
+
+  #heed({ cluster, applied }: ClusterReport): void {
+    if (applied === undefined) return;
     if (!isAhead(applied, this.state())) return this.#witnesses.trust(applied);
     // Its outcome is the halt; a store that does not answer now is asked again with the next report.
     void this.witness(cluster, applied, this.#life.signal).catch(() => undefined);
@@ -246,13 +262,14 @@ export class Replica implements RunningEngine {
     }
     this.#judgeWitnesses();
     for (const event of record.events) {
-      if (event.kind === "cluster-unregistered") this.#reports.forget(event.cluster);
+      if (SHUTS_OUT.has(event.kind) && "cluster" in event) this.#reports.forget(event.cluster);
     }
     // What somebody asked for is planned at once, not with the next tick.
     if (record.actor !== PLANNER_ACTOR) this.#wakeTick();
   }
 
   #hear(heartbeat: ReplicaHeartbeat): void {
+    if (this.#twin.hear(heartbeat)) return;
     this.#peers.hear(heartbeat);
     const { holder, epoch } = this.state();
     if (heartbeat.replica !== holder || heartbeat.epoch < epoch) return;
@@ -262,6 +279,8 @@ export class Replica implements RunningEngine {
   }
 
   async #answerForwarded(command: ForwardedCommand): Promise<Result<Committed, Refusal>> {
+    // What is meant for the twin is the twin's to answer; the sender takes silence for no answer, and asks again.
+    if (this.#halts.isTwin()) throw new Error("another process has this replica's name");
     if (this.#isLeaving || !this.#writer.isLeading()) return refuse(noLeader(`${this.replica} does not lead`));
     const { clock, timing } = this.#parts;
     const bounded = { clock, ms: timing.forwardTimeoutMs, signal: this.#life.signal, what: "a forwarded command" };
@@ -280,6 +299,9 @@ export class Replica implements RunningEngine {
       streams: this.#reports.openStreams(),
       operatorAddress,
       logTimeMs: this.logTimeMs(),
+      bootId: this.#bootId,
+      upForMs: this.#twin.upForMs(),
+      halted: haltWords(this.halted()),
     };
   }
 
@@ -291,6 +313,7 @@ export class Replica implements RunningEngine {
     const { bus, timing } = this.#parts;
     await this.#every(timing.heartbeatMs, async (signal) => {
       bus.publishHeartbeat(this.#heartbeat());
+      this.#twin.look();
       await this.#election.look(signal);
     });
   }
@@ -353,4 +376,8 @@ export class Replica implements RunningEngine {
       if (!signal.aborted) this.#parts.logger.error({ err: error }, "engine loop failed");
     }
   }
+}
+
+function haltWords(refusal: Refusal | undefined): string {
+  return refusal === undefined ? "" : `${refusal.code}: ${refusal.message}`;
 }

@@ -60,6 +60,7 @@ export type RefusalCode =
   | "INPUTS_MOVED"
   | "PLAN_CHECK_FAILED"
   | "NO_LEADER"
+  | "REPLICA_NAME_TAKEN"
   | "NOT_RECOVERABLE"
   | "REPORT_INVALID"
   | "REPORT_RANGE";

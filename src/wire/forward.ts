@@ -21,6 +21,9 @@ interface HeartbeatValue {
   readonly streams: readonly string[];
   readonly operatorAddress: string;
   readonly logTimeMs: number;
+  readonly bootId: string;
+  readonly upForMs: number;
+  readonly halted: string;
 }
 
 /** What a committed command answers, in the form of the engine's port `Committed`. */
@@ -31,11 +34,12 @@ interface CommittedValue {
 
 /** Bytes of a replica's heartbeat. */
 export function encodeReplicaHeartbeat(heartbeat: HeartbeatValue): Uint8Array {
-  const { knows, streams, logTimeMs, ...rest } = heartbeat;
+  const { knows, streams, logTimeMs, upForMs, ...rest } = heartbeat;
   const numbers = {
     epoch: toSequence(heartbeat.epoch),
     sequence: toSequence(heartbeat.sequence),
     logTimeUnixMs: BigInt(Math.round(logTimeMs)),
+    upForMs: BigInt(Math.max(0, Math.round(upForMs))),
   };
   const message = { ...rest, ...numbers, knows: [...knows], streams: [...streams] };
   return toBinary(ReplicaHeartbeatSchema, create(ReplicaHeartbeatSchema, message));
@@ -46,11 +50,12 @@ export function decodeReplicaHeartbeat(bytes: Uint8Array): Result<HeartbeatValue
   const message = decoded(ReplicaHeartbeatSchema, bytes);
   if (message === undefined) return undecodable("ReplicaHeartbeat");
   const checks = new Checks();
-  const { isLeading, knows, streams, operatorAddress } = message;
+  const { isLeading, knows, streams, operatorAddress, bootId, halted } = message;
   const replica = checks.required("replica", message.replica, 128);
   const [epoch, sequence] = [checks.sequence("epoch", message.epoch), checks.sequence("sequence", message.sequence)];
-  const logTimeMs = Number(message.logTimeUnixMs);
-  return checks.result({ replica, epoch, isLeading, sequence, knows, streams, operatorAddress, logTimeMs });
+  const [logTimeMs, upForMs] = [Number(message.logTimeUnixMs), Number(message.upForMs)];
+  const said = { isLeading, knows, streams, operatorAddress, bootId, halted };
+  return checks.result({ replica, epoch, sequence, logTimeMs, upForMs, ...said });
 }
 
 /** Bytes of a command on its way to the leader. */

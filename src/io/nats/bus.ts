@@ -22,8 +22,11 @@ const REQUEST_TIMEOUT_MS = 60_000;
 /** Talk between replicas over core NATS: nothing here is stored, and nothing is trusted for more than liveness. */
 export function createBus(connection: NatsConnection, replica: string, logger: EngineLog): ReplicaBus {
   assert(badName(replica) === undefined, `${replica} names a replica`);
+  // Of this process's own heartbeats: whatever else goes by its name is another process.
+  let ownBootId = "";
   return {
     publishHeartbeat(heartbeat) {
+      ownBootId = heartbeat.bootId;
       // Between two connections there is nobody to tell; the next one is a second away.
       if (!connection.isClosed()) connection.publish(HEARTBEAT_SUBJECT, encodeReplicaHeartbeat(heartbeat));
     },
@@ -31,7 +34,8 @@ export function createBus(connection: NatsConnection, replica: string, logger: E
       return subscribe(connection, HEARTBEAT_SUBJECT, (message) => {
         const heartbeat = decodeReplicaHeartbeat(message.data);
         if (!heartbeat.ok) return logger.warn({ refusal: heartbeat.refusal }, "heartbeat cannot be read");
-        if (heartbeat.value.replica !== replica) listener(heartbeat.value satisfies ReplicaHeartbeat);
+        const isOwn = heartbeat.value.replica === replica && heartbeat.value.bootId === ownBootId;
+        if (!isOwn) listener(heartbeat.value satisfies ReplicaHeartbeat);
       });
     },
     forward: async (leader, command, signal) => await forward({ connection, leader }, command, signal),

@@ -1,7 +1,7 @@
 import type { NatsConnection } from "nats";
 import type { Clock, EngineLog } from "../../engine/ports.ts";
 import type { ClusterId } from "../../model/ids.ts";
-import type { RefusalCode } from "../../model/refusal.ts";
+import type { Refusal, RefusalCode } from "../../model/refusal.ts";
 import type { ClusterReport } from "../../model/report.ts";
 import { mergeReport } from "../../wire/merge-report.ts";
 import { decodeHeartbeat, decodeWindow } from "../../wire/report.ts";
@@ -16,8 +16,11 @@ export interface ReportIntakeParts {
   readonly connection: NatsConnection;
   readonly clock: Clock;
   readonly logger: EngineLog;
-  /** Takes the newest merged report of one cluster; its times are readings of the monotonic clock. */
-  readonly accept: (report: ClusterReport) => void;
+  /**
+   * Takes the newest merged report of one cluster; its times are readings of the monotonic clock. Returns why it does not
+   * take it, if so.
+   */
+  readonly accept: (report: ClusterReport) => Refusal | undefined;
   /** Counts, for metrics. */
   readonly onDropped: (cluster: ClusterId, why: ReportDropped) => void;
 }
@@ -78,15 +81,18 @@ class Intake {
     const cluster = clusterIn(subject);
     const part = subject.endsWith(".window") ? decodeWindow(bytes, cluster) : decodeHeartbeat(bytes, cluster);
     if (!part.ok) return this.#drop(cluster, part.refusal);
-    if (this.#failing.delete(cluster)) this.#parts.logger.info({ cluster }, "reports are readable again");
-    const previous = this.#merged.get(cluster);
+    const known = this.#merged.get(cluster);
+    // Another instance under the same name: nothing of what the one before said is its own.
+    const previous = known?.uid === part.value.uid ? known : undefined;
     const merged = mergeReport(previous, part.value, this.#parts.clock.monotonicMs());
-    if (merged === previous) return;
+    if (merged === known) return;
+    const refusal = this.#parts.accept(merged);
+    if (refusal !== undefined) return this.#drop(cluster, refusal);
     this.#merged.set(cluster, merged);
-    this.#parts.accept(merged);
+    if (this.#failing.delete(cluster)) this.#parts.logger.info({ cluster }, "reports are taken again");
   }
 
-  #drop(cluster: ClusterId, refusal: { readonly code: RefusalCode; readonly message: string }): void {
+  #drop(cluster: ClusterId, refusal: Refusal): void {
     this.#parts.onDropped(cluster, refusal.code);
     if (this.#failing.get(cluster) === refusal.code) return;
     this.#failing.set(cluster, refusal.code);

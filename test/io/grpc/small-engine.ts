@@ -78,7 +78,7 @@ export class SmallEngine implements Engine {
     return () => this.#listeners.delete(listener);
   }
 
-  acceptReport(): void {
+  acceptReport(): undefined {
     // Tests put reports where they are read.
   }
 

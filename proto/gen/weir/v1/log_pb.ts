@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weir/v1/log.proto.
  */
 export const file_weir_v1_log: GenFile = /*@__PURE__*/
-  fileDesc("ChF3ZWlyL3YxL2xvZy5wcm90bxIHd2Vpci52MSLAAQoJTG9nUmVjb3JkEikKC2luY2FybmF0aW9uGAEgASgLMhQud2Vpci52MS5JbmNhcm5hdGlvbhINCgVlcG9jaBgCIAEoBBIOCgZ3cml0ZXIYAyABKAkSDQoFbm9uY2UYBCABKAkSEgoKYXRfdW5peF9tcxgFIAEoAxINCgVhY3RvchgGIAEoCRIUCgxjb21tYW5kX2pzb24YByABKAwSIQoGZXZlbnRzGAggAygLMhEud2Vpci52MS5Mb2dFdmVudCJeCghMb2dFdmVudBIMCgRraW5kGAEgASgJEg4KBGpzb24YAiABKAxIABIsCgpyb3V0ZV9zZXRzGAMgASgLMhYud2Vpci52MS5Sb3V0ZVNldEJ5dGVzSABCBgoEYm9keSIjCg1Sb3V0ZVNldEJ5dGVzEhIKCnJvdXRlX3NldHMYASADKAwirAEKEFJlcGxpY2FIZWFydGJlYXQSDwoHcmVwbGljYRgBIAEoCRINCgVlcG9jaBgCIAEoBBISCgppc19sZWFkaW5nGAMgASgIEhAKCHNlcXVlbmNlGAQgASgEEg0KBWtub3dzGAUgAygJEg8KB3N0cmVhbXMYBiADKAkSGAoQb3BlcmF0b3JfYWRkcmVzcxgHIAEoCRIYChBsb2dfdGltZV91bml4X21zGAggASgDImEKDkZvcndhcmRSZXF1ZXN0EhQKDGNvbW1hbmRfanNvbhgBIAEoDBINCgVhY3RvchgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJEhYKDnJlcXVlc3RfZGlnZXN0GAQgASgJIl0KD0ZvcndhcmRSZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoBBIPCgdzdWJqZWN0GAIgASgJEicKB3JlZnVzYWwYAyABKAsyFi53ZWlyLnYxLlJlZnVzYWxEZXRhaWwiPQoNUmVmdXNhbERldGFpbBIMCgRjb2RlGAEgASgJEg0KBWZpZWxkGAIgASgJEg8KB21lc3NhZ2UYAyABKAliBnByb3RvMw", [file_weir_v1_plan]);
+  fileDesc("ChF3ZWlyL3YxL2xvZy5wcm90bxIHd2Vpci52MSLAAQoJTG9nUmVjb3JkEikKC2luY2FybmF0aW9uGAEgASgLMhQud2Vpci52MS5JbmNhcm5hdGlvbhINCgVlcG9jaBgCIAEoBBIOCgZ3cml0ZXIYAyABKAkSDQoFbm9uY2UYBCABKAkSEgoKYXRfdW5peF9tcxgFIAEoAxINCgVhY3RvchgGIAEoCRIUCgxjb21tYW5kX2pzb24YByABKAwSIQoGZXZlbnRzGAggAygLMhEud2Vpci52MS5Mb2dFdmVudCJeCghMb2dFdmVudBIMCgRraW5kGAEgASgJEg4KBGpzb24YAiABKAxIABIsCgpyb3V0ZV9zZXRzGAMgASgLMhYud2Vpci52MS5Sb3V0ZVNldEJ5dGVzSABCBgoEYm9keSIjCg1Sb3V0ZVNldEJ5dGVzEhIKCnJvdXRlX3NldHMYASADKAwi4AEKEFJlcGxpY2FIZWFydGJlYXQSDwoHcmVwbGljYRgBIAEoCRINCgVlcG9jaBgCIAEoBBISCgppc19sZWFkaW5nGAMgASgIEhAKCHNlcXVlbmNlGAQgASgEEg0KBWtub3dzGAUgAygJEg8KB3N0cmVhbXMYBiADKAkSGAoQb3BlcmF0b3JfYWRkcmVzcxgHIAEoCRIYChBsb2dfdGltZV91bml4X21zGAggASgDEg8KB2Jvb3RfaWQYCSABKAkSEQoJdXBfZm9yX21zGAogASgEEg4KBmhhbHRlZBgLIAEoCSJhCg5Gb3J3YXJkUmVxdWVzdBIUCgxjb21tYW5kX2pzb24YASABKAwSDQoFYWN0b3IYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoCRIWCg5yZXF1ZXN0X2RpZ2VzdBgEIAEoCSJdCg9Gb3J3YXJkUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQSDwoHc3ViamVjdBgCIAEoCRInCgdyZWZ1c2FsGAMgASgLMhYud2Vpci52MS5SZWZ1c2FsRGV0YWlsIj0KDVJlZnVzYWxEZXRhaWwSDAoEY29kZRgBIAEoCRINCgVmaWVsZBgCIAEoCRIPCgdtZXNzYWdlGAMgASgJYgZwcm90bzM", [file_weir_v1_plan]);
 
 /**
  * One entry of the log. The envelope is typed; command and events are canonical JSON of the planner's model, whose
@@ -181,6 +181,27 @@ export type ReplicaHeartbeat = Message<"weir.v1.ReplicaHeartbeat"> & {
    * @generated from field: int64 log_time_unix_ms = 8;
    */
   logTimeUnixMs: bigint;
+
+  /**
+   * New at every start of a replica: tells two processes of one name apart.
+   *
+   * @generated from field: string boot_id = 9;
+   */
+  bootId: string;
+
+  /**
+   * How long the process has been running, in ms: of two with one name the younger one yields.
+   *
+   * @generated from field: uint64 up_for_ms = 10;
+   */
+  upForMs: bigint;
+
+  /**
+   * Why the replica publishes nothing; empty when it does.
+   *
+   * @generated from field: string halted = 11;
+   */
+  halted: string;
 };
 
 /**

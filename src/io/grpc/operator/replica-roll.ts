@@ -13,7 +13,8 @@ const FORGOTTEN_AFTER_MS = 5_000;
 export function replicaRoll(engine: Engine, bus: ReplicaBus, clock: Clock) {
   const heard = new Map<string, { readonly heartbeat: ReplicaHeartbeat; readonly atMs: number }>();
   const stop = bus.onHeartbeat((heartbeat) => {
-    heard.set(heartbeat.replica, { heartbeat, atMs: clock.monotonicMs() });
+    // By process: two that go by one name are both shown.
+    heard.set(`${heartbeat.replica} ${heartbeat.bootId}`, { heartbeat, atMs: clock.monotonicMs() });
   });
   const list = (): readonly ReplicaStatus[] => {
     const now = clock.monotonicMs();
@@ -36,6 +37,6 @@ function own(engine: Engine): ReplicaStatus {
   };
 }
 
-function other({ replica, isLeading, epoch, sequence }: ReplicaHeartbeat): ReplicaStatus {
-  return { replica, isLeading, epoch: toSequence(epoch), sequence: toSequence(sequence), halted: "" };
+function other({ replica, isLeading, epoch, sequence, halted }: ReplicaHeartbeat): ReplicaStatus {
+  return { replica, isLeading, epoch: toSequence(epoch), sequence: toSequence(sequence), halted };
 }
