@@ -100,9 +100,10 @@ const schema = z.strictObject({
     .prefault({}),
   certificates: z
     .strictObject({
-      agentTtlMs: milliseconds.min(60_000).default(86_400_000),
-      serverTtlMs: milliseconds.min(60_000).default(86_400_000),
-      busTtlMs: milliseconds.min(10_000).max(3_600_000).default(3_600_000),
+      agentTtlMs: milliseconds.min(15_000).default(86_400_000),
+      serverTtlMs: milliseconds.min(15_000).default(86_400_000),
+      /** A revoked agent can reach the bus, unheard, until its credentials end; new ones come at two thirds. */
+      busTtlMs: milliseconds.min(10_000).max(3_600_000).default(900_000),
     })
     .prefault({}),
   push: z

@@ -56,8 +56,12 @@ export class Renewal {
 
   /** Begins to watch the certificate's life. */
   start(): void {
+    this.#schedule(this.#dueInMs());
+  }
+
+  #dueInMs(): number {
     const { identity, clock, fraction } = this.#parts;
-    this.#schedule(renewInMs(identity(), { nowMs: clock.nowMs(), fraction: fraction() }));
+    return renewInMs(identity(), { nowMs: clock.nowMs(), fraction: fraction() });
   }
 
   /** Stops. */
@@ -83,7 +87,8 @@ export class Renewal {
         { serial: identity.serial, notAfter: new Date(identity.notAfterMs).toISOString() },
         "certificate renewed",
       );
-      this.start();
+      // A clock that is ahead makes every certificate look old: that must not become a storm.
+      this.#schedule(Math.max(RETRY_MS_MIN, this.#dueInMs()));
     } catch (cause) {
       const leftMs = this.#parts.identity().notAfterMs - clock.nowMs();
       this.#warn(leftMs, messageOf(cause));

@@ -113,10 +113,10 @@ async function startParts({ config, secrets, log, signal }: PlannerStart, stops:
     unready: () => unready(engine),
   });
   stops.add("HTTP listener", async () => http.close());
-  const look = setInterval(
-    () => servers.setReady(unready(engine) === undefined ? "ready" : "not-ready"),
-    READY_LOOK_MS,
-  );
+  const look = setInterval(() => {
+    servers.setReady(unready(engine) === undefined ? "ready" : "not-ready");
+    measure(engine, metrics);
+  }, READY_LOOK_MS);
   stops.add("readiness", () => clearInterval(look));
   // First of all when it ends: no new callers.
   stops.add("new connections", () => servers.stopListening());
@@ -242,6 +242,14 @@ function told({ advertise, listen }: Config) {
     agent: advertise.agent.length > 0 ? advertise.agent : own(listen.agent),
     operator: advertise.operator.length > 0 ? advertise.operator : own(listen.operator),
   };
+}
+
+function measure(engine: RunningEngine, { leading, halted, sequence }: Metrics): void {
+  const reason = engine.halted();
+  leading.set(engine.leader()?.isSelf === true ? 1 : 0);
+  sequence.set(engine.state().sequence);
+  halted.reset();
+  if (reason !== undefined) halted.set({ code: reason.code }, 1);
 }
 
 function unready(engine: RunningEngine): string | undefined {

@@ -6,7 +6,7 @@ import { refuseReporter } from "../../src/planner/reporters.ts";
 
 const NAME = "c1" as ClusterId;
 const JOINED: ClusterState = {
-  spec: { cluster: NAME, region: "here", rttMs: {} },
+  spec: { cluster: NAME, region: "here", labels: {}, rttMs: {} },
   membership: "active",
   resourceVersion: 1,
   revokedSerials: [],

@@ -9,6 +9,12 @@ export interface Metrics {
   /** Finished calls by method and status: `OK`, a refusal's code, or `FAULT`. */
   readonly calls: Counter<"method" | "code">;
   readonly callSeconds: Histogram<"method">;
+  /** 1 while this replica leads. */
+  readonly leading: Gauge;
+  /** 1 under the code of the reason for which this replica publishes nothing; no series while it does. */
+  readonly halted: Gauge<"code">;
+  /** Sequence of the last record that this replica has folded. */
+  readonly sequence: Gauge;
   readonly agentStreams: Gauge;
   readonly plansPushed: Counter;
   readonly plansRefused: Counter<"code">;
@@ -53,7 +59,22 @@ export function createMetrics(): Metrics {
       buckets: BUCKETS,
       registers,
     }),
+    ...engineMetrics(registry),
     ...pushMetrics(registry),
+  };
+}
+
+function engineMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    leading: new Gauge({ name: "weir_leading", help: "1 while this replica leads.", registers }),
+    halted: new Gauge({
+      name: "weir_halted",
+      help: "1 while this replica publishes nothing, by reason.",
+      labelNames: ["code"],
+      registers,
+    }),
+    sequence: new Gauge({ name: "weir_log_sequence", help: "Last record of the log that was folded.", registers }),
   };
 }
 

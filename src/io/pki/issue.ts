@@ -35,7 +35,15 @@ export async function issue(authority: Authority, wanted: Issue): Promise<Issued
   ];
   // Certificates count whole seconds: what is promised is what the certificate says.
   const expiresAtMs = Math.floor((nowMs + ttlMs) / 1_000) * 1_000;
-  const validity = { notBeforeMs: nowMs - CLOCK_SKEW_MS, notAfterMs: expiresAtMs };
+  const validity = { notBeforeMs: nowMs - backdatedByMs(identity, ttlMs), notAfterMs: expiresAtMs };
   const leafPem = await signLeaf({ kind: identity.kind, names, publicKey, serial, validity }, authority);
   return { chainPem: leafPem + authority.certificatePem, serial, expiresAtMs };
+}
+
+/**
+ * A clock that runs behind must still find a new certificate valid. Clients renew by the share of the life that is over,
+ * so that theirs must not begin with most of it over.
+ */
+function backdatedByMs({ kind }: Identity, ttlMs: number): number {
+  return kind === "planner" ? CLOCK_SKEW_MS : Math.min(CLOCK_SKEW_MS, ttlMs / 10);
 }
