@@ -14,6 +14,7 @@ import type { Reply } from "./agent.ts";
 import { fullJitterMs, pause } from "./clock.ts";
 import { messageOf } from "./durable-file.ts";
 import type { AgentIdentity } from "./identity.ts";
+import { likelyCause } from "./likely-cause.ts";
 import type { AgentLog } from "./log.ts";
 import { openPlanner, refusalIn } from "./planner-client.ts";
 
@@ -143,10 +144,12 @@ export class PlannerLink {
   /** Stays on one planner until the stream ends. Never throws. */
   async #stay(address: string): Promise<Ended> {
     let client: Client | undefined;
+    const identity = this.#parts.identity();
     try {
-      client = openPlanner(address, this.#parts.identity());
-      await ready(client, this.#parts.timing.connectTimeoutMs);
-      return await this.#converse(client, address);
+      client = openPlanner(address, identity);
+      const { why, ...ended } = await this.#converse(client, address);
+      const isTold = ended.wasUp || ended.next !== "back-off";
+      return { ...ended, why: isTold ? why : likelyCause(why, identity, Date.now()) };
     } catch (cause) {
       return { next: "back-off", why: messageOf(cause), wasUp: false };
     } finally {
@@ -170,6 +173,12 @@ export class PlannerLink {
     };
     const inbox = new Inbox(async (delta) => this.#answer(stream, delta));
     const ended = new Promise<Ended>((resolve) => {
+      const { connectTimeoutMs } = this.#parts.timing;
+      // The stream itself says why there is no connection, and at once; only a silent server is left to this.
+      ready(client, connectTimeoutMs).catch(() => {
+        resolve({ next: "back-off", why: `no connection within ${connectTimeoutMs} ms`, wasUp });
+        stream.cancel();
+      });
       stream.on("metadata", up);
       stream.on("data", (response: ConnectResponse) => {
         up();

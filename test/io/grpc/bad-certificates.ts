@@ -22,6 +22,8 @@ export interface BadCertificates {
   readonly otherCa: Credentials;
   readonly selfSigned: Credentials;
   readonly rsaKey: Credentials;
+  readonly weakRsaKey: Credentials;
+  readonly sha1: Credentials;
   readonly expired: Credentials;
   readonly expiredOtherCa: Credentials;
   readonly justExpired: Credentials;
@@ -59,6 +61,8 @@ interface Flaw {
   readonly fromMs?: number;
   readonly toMs?: number;
   readonly keys?: webcrypto.CryptoKeyPair;
+  /** What the signature is made over. */
+  readonly hash?: "SHA-1";
 }
 
 /** Makes them all. */
@@ -70,6 +74,8 @@ export async function badCertificates(authority: Authority, caKeyPem: string): P
     otherCa: await credentialsFor(other.authority, { kind: "operator", name: "ana" }),
     selfSigned: await selfSigned(),
     rsaKey: await sign({ keys: await rsaKeys() }),
+    weakRsaKey: await sign({ keys: await rsaKeys(1024) }),
+    sha1: await sign({ hash: "SHA-1" }),
     expired: await sign(past),
     expiredOtherCa: await signed(other.authority, past),
     justExpired: await sign({ fromMs: -120 * MINUTE_MS, toMs: -MINUTE_MS }),
@@ -104,7 +110,7 @@ async function signed(authority: Authority, flaw: Flaw): Promise<Credentials> {
     issuer: new X509Certificate(authority.certificatePem).subject,
     publicKey: keys.publicKey,
     signingKey: authority.signingKey,
-    signingAlgorithm: EC_SIGN,
+    signingAlgorithm: { ...EC_SIGN, hash: flaw.hash ?? EC_SIGN.hash },
     notBefore: new Date(now + (flaw.fromMs ?? -MINUTE_MS)),
     notAfter: new Date(now + (flaw.toMs ?? 60 * MINUTE_MS)),
     extensions: extensionsOf(flaw),
