@@ -107,8 +107,8 @@ function unary(code: UnaryCode, bound: Bound) {
     call: ServerUnaryCall<MessageShape<DescMessage>, MessageInitShape<DescMessage>>,
     respond: sendUnaryData<MessageInitShape<DescMessage>>,
   ): void => {
-    const deadline = Math.min(deadlineOf(call), Date.now() + UNARY_DEADLINE_MAX_MS);
-    const signal = AbortSignal.any([cancelled(call), AbortSignal.timeout(Math.max(0, deadline - Date.now()))]);
+    const leftMs = Math.min(deadlineOf(call) - Date.now(), UNARY_DEADLINE_MAX_MS);
+    const signal = leftMs > 0 ? AbortSignal.any([cancelled(call), AbortSignal.timeout(leftMs)]) : AbortSignal.abort();
     const run = async (caller: Call) => answerUnary(code, call.request, caller);
     void perform(bound, { metadata: call.metadata, signal, run }).then((outcome) => {
       if (outcome.kind === "done") respond(null, outcome.value);
@@ -177,6 +177,8 @@ async function perform<T>({ method, binding }: Bound, { metadata, signal, run }:
   const caller = binding.gatekeeper.callerOf(metadata);
   const audit = { method: method.parent.typeName + "/" + method.name, actor: caller.ok ? caller.value.actor : "" };
   try {
+    // Who wanted its answer before it asked has no use for one: nothing may happen then.
+    signal.throwIfAborted();
     const result = caller.ok ? await run({ ...caller.value, signal }) : caller;
     record(binding, { ...audit, startedAt, ...(result.ok ? {} : { refusal: result.refusal }) });
     return result.ok ? { kind: "done", value: result.value } : { kind: "failed", status: statusOf(result.refusal) };
