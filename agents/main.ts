@@ -16,7 +16,7 @@ import { OperatorSocket, frozenIn } from "./io/operator-socket.ts";
 import { Runtime } from "./io/runtime.ts";
 import { FilePlanStore } from "./io/store.ts";
 import { clusterUid } from "./io/uid.ts";
-import { printBootstrap } from "./print-bootstrap.ts";
+import { printBootstrap } from "./io/print-bootstrap.ts";
 
 /** EX_CONFIG of sysexits.h: no restart will mend it. */
 const EXIT_CONFIG = 78;

@@ -1,6 +1,7 @@
 import { METHODS } from "./operator.ts";
 import type { Check, Play, Shares } from "./play.ts";
 import type { Selection } from "./tally.ts";
+import { pause } from "./waiting.ts";
 
 /** Shares that the planner intends for the moved service now, per source. */
 export async function intendedShares(play: Play, sources: readonly string[]): Promise<Shares> {
@@ -29,6 +30,28 @@ export function observedShares(play: Play, selection: Selection, sources: readon
       play.tally.count({ ...selection, sources: [source], service: play.service }).shares,
     ]),
   );
+}
+
+/** Intended and observed shares over one window, with what they claim. */
+export interface Measured {
+  readonly intended: Shares;
+  readonly observed: Shares;
+  readonly checks: readonly Check[];
+}
+
+/** A machine that was busy with something else is given this many windows to show the intended shares. */
+const WINDOWS_MAX = 4;
+
+/** Counts over windows of `windowMs` until the observed shares are the intended ones, and returns the last window. */
+export async function measure(play: Play, sources: readonly string[], windowMs: number): Promise<Measured> {
+  for (let window = 1; ; window += 1) {
+    const counted = { fromMs: Date.now(), untilMs: Date.now() + windowMs };
+    await pause(windowMs + 300);
+    const both = aligned(await intendedShares(play, sources), observedShares(play, counted, sources));
+    const checks = sharesMatch(play, counted, both);
+    if (window === WINDOWS_MAX || checks.every(({ holds }) => holds)) return { ...both, checks };
+    play.say("observed shares are not the intended ones yet; counting again");
+  }
 }
 
 /** Gives both sides the same keys, so that a missing share reads as the zero it is. */

@@ -1,7 +1,7 @@
 import { Verdict } from "../../../proto/gen/weir/v1/fleet_pb.ts";
 import { waitForCluster } from "../clusters.ts";
 import type { Chapter, Check, Outcome, Play } from "../play.ts";
-import { aligned, intendedShares, observedShares, percent, sharesMatch } from "../shares.ts";
+import { intendedShares, measure, percent } from "../shares.ts";
 import { pause, waitFor } from "../waiting.ts";
 
 const LOST = "eu-west";
@@ -82,16 +82,13 @@ async function letItReturn(
     { timeoutMs: 45_000, describe: () => `steps ${ramp.join(", ")}` },
   );
   await play.stack.startCallers(LOST);
-  await pause(1_500);
-  const steady = { fromMs: Date.now(), untilMs: Date.now() + 3_000 };
-  await pause(3_300);
-  const both = aligned(await intendedShares(play, ["us-east"]), observedShares(play, steady, ["us-east"]));
+  const { checks, ...both } = await measure(play, ["us-east"], 2_500);
   const rising = ramp.every((share, index) => index === 0 || share > (ramp[index - 1] ?? 0));
   return {
     both,
     checks: [
       { claim: "its return ramps", holds: ramp.length >= 2 && rising, seen: ramp.map(percent).join(" → ") },
-      ...sharesMatch(play, steady, both),
+      ...checks,
     ],
   };
 }

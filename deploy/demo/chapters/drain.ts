@@ -1,7 +1,7 @@
 import { waitForCluster } from "../clusters.ts";
 import { METHODS } from "../operator.ts";
 import type { Chapter, Outcome, Play } from "../play.ts";
-import { aligned, intendedShares, observedShares, percent, sharesMatch } from "../shares.ts";
+import { intendedShares, measure, percent } from "../shares.ts";
 import { pause, waitFor } from "../waiting.ts";
 
 const DRAINED = "ap-south";
@@ -24,16 +24,13 @@ async function run(play: Play): Promise<Outcome> {
   play.say(`${DRAINED} serves ${leftover} requests; giving it back`);
   await play.operator.call(METHODS.uncordonCluster, { requestId: `demo-back-${fromMs}`, cluster: DRAINED });
   await followReturn(play, before[DRAINED]?.[`${DRAINED}/v1`] ?? 1);
-  await pause(700);
-  const steady = { fromMs: Date.now(), untilMs: Date.now() + 2_000 };
-  await pause(2_300);
-  const both = aligned(await intendedShares(play, [DRAINED]), observedShares(play, steady, [DRAINED]));
+  const { checks, ...both } = await measure(play, [DRAINED], 2_000);
   return {
     counted: { fromMs, untilMs: Date.now() },
     ...both,
     checks: [
       { claim: "the drained cluster answers nothing", holds: leftover === 0, seen: `${leftover} requests in 2 s` },
-      ...sharesMatch(play, steady, both),
+      ...checks,
     ],
   };
 }

@@ -1,9 +1,9 @@
 import { ShiftPhase } from "../../../proto/gen/weir/v1/traffic_pb.ts";
 import { METHODS } from "../operator.ts";
 import type { Chapter, Outcome, Play } from "../play.ts";
-import { aligned, intendedShares, observedShares, sharesMatch } from "../shares.ts";
+import { measure } from "../shares.ts";
 import { followShift, requestShift } from "../shifting.ts";
-import { pause, waitFor } from "../waiting.ts";
+import { waitFor } from "../waiting.ts";
 
 /** The leading planner is killed in the middle of a shift; the other one finishes it. */
 export const LEADER_DEATH: Chapter = {
@@ -31,9 +31,7 @@ async function run(play: Play): Promise<Outcome> {
   play.say(`${next} leads after ${(tookMs / 1_000).toFixed(1)} s`);
   const completed = await followShift(play, shift, 30_000);
   await play.stack.startPlanner(leader);
-  const steady = { fromMs: Date.now(), untilMs: Date.now() + 3_000 };
-  await pause(3_300);
-  const both = aligned(await intendedShares(play, ["ap-south"]), observedShares(play, steady, ["ap-south"]));
+  const { checks, ...both } = await measure(play, ["ap-south"], 2_500);
   return {
     counted: { fromMs, untilMs: Date.now() },
     ...both,
@@ -44,7 +42,7 @@ async function run(play: Play): Promise<Outcome> {
         holds: completed.phase === ShiftPhase.COMPLETED,
         seen: `${completed.stepsTaken} steps`,
       },
-      ...sharesMatch(play, steady, both),
+      ...checks,
     ],
   };
 }

@@ -1,7 +1,6 @@
 import type { Chapter, Outcome, Play } from "../play.ts";
-import { aligned, intendedShares, observedShares, sharesMatch } from "../shares.ts";
+import { measure } from "../shares.ts";
 import { followShift, requestShift } from "../shifting.ts";
-import { pause } from "../waiting.ts";
 
 /** Half of one cluster's traffic goes to another, in paced steps. */
 export const SHIFT: Chapter = { name: "shift", title: "half of us-east's checkout traffic to eu-west, paced", run };
@@ -11,9 +10,7 @@ async function run(play: Play): Promise<Outcome> {
   const wanted = { weights: { "eu-west/v1": 5_000, "us-east/v1": 5_000 }, reason: "demo: share us-east's load" };
   const shift = await requestShift(play, "us-east", wanted);
   const completed = await followShift(play, shift, 30_000);
-  const steady = { fromMs: Date.now(), untilMs: Date.now() + 4_000 };
-  await pause(4_400);
-  const both = aligned(await intendedShares(play, ["us-east"]), observedShares(play, steady, ["us-east"]));
+  const { checks, ...both } = await measure(play, ["us-east"], 3_000);
   return {
     counted: { fromMs, untilMs: Date.now() },
     ...both,
@@ -24,7 +21,7 @@ async function run(play: Play): Promise<Outcome> {
         holds: both.intended["us-east"]?.["eu-west/v1"] === 0.5,
         seen: JSON.stringify(both.intended),
       },
-      ...sharesMatch(play, steady, both),
+      ...checks,
     ],
   };
 }
