@@ -25,6 +25,8 @@ export interface ObservedCluster {
   readonly appliedHashes: Readonly<Record<ServiceId, string>>;
   readonly refusals: readonly RouteRefusal[];
   readonly hasFallback: boolean;
+  /** Alarms of its newest report, for people: no decision reads them. */
+  readonly alarms?: readonly string[];
   readonly traffic: Readonly<Record<ServiceId, ObservedTraffic>>;
 }
 

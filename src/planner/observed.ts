@@ -37,6 +37,7 @@ export function observe(reports: ReadonlyMap<ClusterId, ClusterReport>, observat
       appliedHashes: report.appliedHashes,
       refusals: report.refusals,
       hasFallback: report.fallback !== undefined,
+      ...(report.alarms === undefined || report.alarms.length === 0 ? {} : { alarms: report.alarms }),
       traffic: trafficOf(report),
     },
   ]);

@@ -56,11 +56,12 @@ function verdictOf({ drain, verdict }: ClusterState): Verdict {
 
 function seen(observed: ObservedCluster | undefined) {
   if (observed === undefined) return {};
-  const { applied, silentForMs, hasFallback } = observed;
+  const { applied, silentForMs, hasFallback, alarms = [] } = observed;
   return {
     ...(applied === undefined ? {} : { applied: toPosition(applied) }),
     // Silence that never began to be measured is no number a client could read.
     ...(Number.isFinite(silentForMs) ? { silentForMs: BigInt(Math.max(0, Math.trunc(silentForMs))) } : {}),
+    alarms: [...alarms],
     activeFallback: hasFallback ? "follows its plan's fallback" : "",
   };
 }

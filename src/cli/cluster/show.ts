@@ -36,6 +36,7 @@ function described(cluster: Cluster, paint: Paint): readonly string[] {
     ["membership", membershipWord(cluster)],
     ["health", `${healthWord(cluster, paint)}${since}`],
     ["notes", clusterNotes(cluster)],
+    ["alarms", harmless(cluster.alarms.join("; "))],
     ["last report", lastReport(cluster)],
     ["told", positionWords(cluster.released)],
     ["applied", positionWords(cluster.applied)],

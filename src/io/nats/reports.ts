@@ -57,6 +57,8 @@ class Intake {
   readonly #merged = new Map<ClusterId, ClusterReport>();
   /** Clusters whose last report was dropped, so that the log tells of the change and not of every message. */
   readonly #failing = new Map<ClusterId, ReportDropped>();
+  /** The clock alarm of each cluster's last report. */
+  readonly #skews = new Map<ClusterId, string | undefined>();
 
   constructor(parts: ReportIntakeParts) {
     this.#parts = parts;
@@ -73,7 +75,9 @@ class Intake {
     for (const { subject, bytes } of this.#limit.due()) this.#take(subject, bytes);
     const forgetBefore = this.#parts.clock.monotonicMs() - FORGET_AFTER_MS;
     for (const [cluster, { receivedAtMs }] of this.#merged) {
-      if (receivedAtMs < forgetBefore) this.#merged.delete(cluster);
+      if (receivedAtMs >= forgetBefore) continue;
+      this.#merged.delete(cluster);
+      this.#skews.delete(cluster);
     }
   }
 
@@ -84,11 +88,16 @@ class Intake {
     const known = this.#merged.get(cluster);
     // Another instance under the same name: nothing of what the one before said is its own.
     const previous = known?.uid === part.value.uid ? known : undefined;
-    const merged = mergeReport(previous, part.value, this.#parts.clock.monotonicMs());
+    const { clock, accept, logger } = this.#parts;
+    const merged = mergeReport(previous, part.value, clock.monotonicMs());
     if (merged === known) return;
-    const refusal = this.#parts.accept(merged);
+    const skew =
+      part.value.kind === "heartbeat" ? clockSkew(part.value.sentAtMs, clock.nowMs()) : this.#skews.get(cluster);
+    const refusal = accept(skew === undefined ? merged : { ...merged, alarms: [...(merged.alarms ?? []), skew] });
     if (refusal !== undefined) return this.#drop(cluster, refusal);
     this.#merged.set(cluster, merged);
+    if (skew !== undefined && skew !== this.#skews.get(cluster)) logger.warn({ cluster, skew }, "clocks disagree");
+    this.#skews.set(cluster, skew);
     if (this.#failing.delete(cluster)) this.#parts.logger.info({ cluster }, "reports are taken again");
   }
 
@@ -98,6 +107,16 @@ class Intake {
     this.#failing.set(cluster, refusal.code);
     this.#parts.logger.warn({ cluster, refusal }, "report dropped");
   }
+}
+
+/**
+ * Alarm about a sender's clock that is off by more than a minute; undefined when it is not. Nothing is ordered by it, but
+ * certificates are judged by such clocks.
+ */
+function clockSkew(sentAtMs: number, nowMs: number): string | undefined {
+  const minutes = Math.trunc((sentAtMs - nowMs) / 60_000);
+  if (minutes === 0) return undefined;
+  return `CLOCK_SKEW: its clock is ${Math.abs(minutes)} min ${minutes > 0 ? "ahead of" : "behind"} the planner's; set it right`;
 }
 
 function clusterIn(subject: string): ClusterId {

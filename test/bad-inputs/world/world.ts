@@ -160,8 +160,13 @@ export class World {
     const clusters = await this.must<{ readonly clusters: readonly object[] }>(ClusterService, "listClusters", {});
     const decided = {
       ...clusters,
-      // How long ago a cluster spoke is no state.
-      clusters: clusters.clusters.map((cluster) => ({ ...cluster, silentForMs: undefined, applied: undefined })),
+      // What a cluster said last, and how long ago, is no decision.
+      clusters: clusters.clusters.map((cluster) => ({
+        ...cluster,
+        silentForMs: undefined,
+        applied: undefined,
+        alarms: [],
+      })),
       services: await this.must(ServiceService, "listServices", {}),
       shifts: await this.must(ShiftService, "listShifts", {}),
       plans: await this.must(PlanService, "getPlan", {}),
@@ -266,6 +271,6 @@ function plannerConfig({ join: joining, agent, operator, http }: Addresses): str
   return `
 listen: {join: "${joining}", agent: "${agent}", operator: "${operator}", http: "${http}"}
 timing: {tickMs: 100, heartbeatMs: 200, leaderTimeoutMs: 1000, electionSpreadMs: 50}
-settings: {healthyAfterMs: 300, coldStartMs: 300, unknownAfterMs: 2000, deadAfterMs: 600000, deadWithoutPeersAfterMs: 600000}
+settings: {healthyAfterMs: 300, coldStartMs: 300, unknownAfterMs: 4000, deadAfterMs: 600000, deadWithoutPeersAfterMs: 600000}
 `;
 }
