@@ -24,6 +24,9 @@ export interface ElectionParts {
 /** A loop turn that took this many heartbeats longer means that this replica slept, not that the leader did. */
 const OVERSLEPT_HEARTBEATS = 3;
 
+/** A timer may be a moment early; a heartbeat is one period away at most. */
+const LISTENED_HEARTBEATS = 0.9;
+
 /**
  * Decides when this replica wants the lead: when the leader's heartbeats stop, when it says that it leaves, or when there
  * is none. Heartbeats are for liveness alone; whoever's `term-started` lands leads, and the log sees to it that a leader
@@ -34,6 +37,7 @@ export class Election {
   #heardAtMs: number;
   #lookedAtMs: number;
   #leftInEpoch: number | undefined;
+  #firstLookAtMs: number | undefined;
   #isCandidate = false;
 
   constructor(parts: ElectionParts) {
@@ -56,6 +60,7 @@ export class Election {
   /** Looks whether the lead is to be had, and takes it after a random moment. Call it once per heartbeat. */
   async look(signal: AbortSignal): Promise<void> {
     this.#noteOwnSleep();
+    this.#firstLookAtMs ??= this.#lookedAtMs;
     if (this.#isCandidate || !this.#isWanted()) return;
     this.#isCandidate = true;
     try {
@@ -79,9 +84,17 @@ export class Election {
     const { writer, halts, ledger, replica, clock, timing } = this.#parts;
     if (writer.isLeading() || halts.forbidsLead()) return false;
     const { epoch, holder } = ledger.state;
-    // No term yet, the leader left, or the holder was this replica in an earlier life.
-    if (epoch === 0 || this.#leftInEpoch === epoch || holder === replica) return true;
+    if (epoch === 0 || this.#leftInEpoch === epoch) return true;
+    // The holder was this replica in an earlier life, unless another process by its name is still heard.
+    if (holder === replica) return this.#hasListened();
     return clock.monotonicMs() - this.#heardAtMs > timing.leaderTimeoutMs;
+  }
+
+  /** Whether every live replica must have been heard once since this one began to listen. */
+  #hasListened(): boolean {
+    const { clock, timing } = this.#parts;
+    const since = this.#firstLookAtMs ?? Infinity;
+    return clock.monotonicMs() - since >= LISTENED_HEARTBEATS * timing.heartbeatMs;
   }
 
   async #takeLead(signal: AbortSignal): Promise<void> {

@@ -17,8 +17,15 @@ export class Peers {
     this.#aliveForMs = aliveForMs;
   }
 
-  hear(heartbeat: ReplicaHeartbeat): void {
+  /**
+   * Takes a heartbeat; returns whether it counts. Of two processes with one name only the older one does, as long as it
+   * is heard: the younger one yields, and what it says must not pass for the other's word.
+   */
+  hear(heartbeat: ReplicaHeartbeat): boolean {
+    const known = this.alive(heartbeat.replica);
+    if (known !== undefined && isYoungerTwin(heartbeat, known)) return false;
     this.#heard.set(heartbeat.replica, { heartbeat, atMs: this.#clock.monotonicMs() });
+    return true;
   }
 
   /** The newest heartbeat of a replica, if it is fresh. */
@@ -45,4 +52,9 @@ export class Peers {
   #isFresh({ atMs }: Heard): boolean {
     return this.#clock.monotonicMs() - atMs <= this.#aliveForMs;
   }
+}
+
+/** Whether a heartbeat is of another process than the one known by its name, started later and not leading. */
+function isYoungerTwin(heartbeat: ReplicaHeartbeat, known: ReplicaHeartbeat): boolean {
+  return heartbeat.bootId !== known.bootId && heartbeat.upForMs < known.upForMs && !heartbeat.isLeading;
 }

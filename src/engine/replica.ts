@@ -270,7 +270,7 @@ export class Replica implements RunningEngine {
 
   #hear(heartbeat: ReplicaHeartbeat): void {
     if (this.#twin.hear(heartbeat)) return;
-    this.#peers.hear(heartbeat);
+    if (!this.#peers.hear(heartbeat)) return;
     const { holder, epoch } = this.state();
     if (heartbeat.replica !== holder || heartbeat.epoch < epoch) return;
     if (!heartbeat.isLeading) return void this.#election.leaderLeft(this.#life.signal);
