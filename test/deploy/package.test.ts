@@ -1,19 +1,26 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { resolvePart } from "../../deploy/parts/resolve-part.ts";
 
 const REPO = join(import.meta.dirname, "..", "..");
-const ENTRIES = ["src/main.ts", "src/cli/main.ts", "agents/main.ts"];
 const { version } = JSON.parse(readFileSync(join(REPO, "package.json"), "utf8")) as { readonly version: string };
 
 /** Building takes seconds, installing 150 packages and a Node with a cold cache minutes. */
 const INSTALL_TIMEOUT_MS = 10 * 60_000;
 
-describe.skipIf(!ENTRIES.every((entry) => existsSync(join(REPO, entry))))("the package", () => {
+/** Joining takes a second or two; a busy machine takes longer. */
+const JOIN_TIMEOUT_MS = 60_000;
+
+describe("the package", () => {
   const folder = mkdtempSync(join(tmpdir(), "weir-package-"));
   const consumer = join(folder, "consumer");
+  const bin = (name: string): string => join(consumer, "node_modules", ".bin", name);
 
   beforeAll(() => {
     run("npm", ["pack", "--loglevel=error", "--pack-destination", folder], REPO);
@@ -29,8 +36,36 @@ describe.skipIf(!ENTRIES.every((entry) => existsSync(join(REPO, entry))))("the p
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it.each(["weir", "weir-planner", "weir-agent"])("installs a %s that says its version", (name) => {
-    expect(run(join(consumer, "node_modules", ".bin", name), ["--version"], consumer).trim()).toBe(version);
+    expect(run(bin(name), ["--version"], consumer).trim().split(" ").at(-1)).toBe(version);
   });
+
+  it(
+    "installs a planner, an agent and a CLI that work together",
+    async () => {
+      const [natsPort = 0, joining = 0, agent = 0, operator = 0, http = 0] = await freePorts(5);
+      const weir = (...args: readonly string[]): string => run(bin("weir"), args, consumer);
+      weir("init", "--dir", "fleet", "--nats", `127.0.0.1:${natsPort}`);
+      const nats = await resolvePart("nats-server");
+      const started = [start(nats.path, ["-c", join(consumer, "fleet/nats/nats.conf")], consumer)];
+      onTestFinished(() => started.forEach((child) => child.kill("SIGKILL")));
+      const listen = Object.entries({ join: joining, agent, operator, http });
+      const flags = listen.flatMap(([name, port]) => [`--listen.${name}`, `127.0.0.1:${port}`]);
+      started.push(start(bin("weir-planner"), ["--config", "fleet/planner.yaml", ...flags], consumer));
+      const socket = join(consumer, "fleet/weir.sock");
+      await until("the planner to answer", () => JSON.parse(weir("--socket", socket, "-o", "json", "cluster", "list")));
+      const { token } = JSON.parse(weir("--socket", socket, "-o", "json", "cluster", "register", "eu-west")) as {
+        readonly token: string;
+      };
+      writeFileSync(join(consumer, "agent.yaml"), "mesh: {kind: memory}\ndataDir: data\n");
+      writeFileSync(join(consumer, "token"), token);
+      started.push(start(bin("weir-agent"), ["--config", "agent.yaml", "--token-file", "token"], consumer));
+      await until("the cluster to be pending", () => weir("--socket", socket, "cluster", "accept", "eu-west"));
+      await until("the cluster to be active", () =>
+        expect(weir("--socket", socket, "cluster", "list")).toMatch(/eu-west .* active .* healthy/),
+      );
+    },
+    JOIN_TIMEOUT_MS,
+  );
 
   it("brings JavaScript only, and its license", () => {
     const installed = join(consumer, "node_modules", "weir");
@@ -40,8 +75,48 @@ describe.skipIf(!ENTRIES.every((entry) => existsSync(join(REPO, entry))))("the p
   });
 });
 
+/** Starts a program that goes on. npm's settings are not its business either. */
+function start(command: string, args: readonly string[], cwd: string): ChildProcess {
+  return spawn(command, args, { cwd, env: plainEnvironment(), stdio: "ignore" });
+}
+
+/** Tries again until it does not throw; gives up with what it threw last. */
+async function until(what: string, attempt: () => unknown): Promise<void> {
+  const deadline = Date.now() + JOIN_TIMEOUT_MS / 2;
+  for (;;) {
+    try {
+      attempt();
+      return;
+    } catch (cause) {
+      if (Date.now() > deadline) throw new Error(`waited for ${what}`, { cause });
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
+}
+
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map(async (server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+function plainEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("npm_")));
+}
+
 /** Runs a program to its end and returns what it prints. npm must not take the settings of the npm that runs this test. */
 function run(command: string, args: readonly string[], cwd: string): string {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("npm_")));
-  return execFileSync(command, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+  return execFileSync(command, args, {
+    cwd,
+    env: plainEnvironment(),
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
 }

@@ -7,12 +7,24 @@ import { newRequestId } from "../session.ts";
 import type { Session } from "../session.ts";
 import { serviceOf, toDocument } from "./document.ts";
 
+const EXAMPLE = `  kind: Service
+  name: shop/checkout
+  protocol: http
+  port: 8080
+  stableVersion: v1
+  deployments:
+    - { cluster: eu-west, version: v1 }
+    - { cluster: us-east, version: v1, capacityRps: 400 }
+
+\`weir service show NAME\` prints a service in this form, with everything that can be set.`;
+
 /** `weir service apply -f FILE` */
 export function addApply(parent: Command, session: Session): void {
   parent
     .command("apply")
     .description("create or replace the services that a file declares")
     .requiredOption("-f, --filename <path>", "YAML or JSON file, - for standard input; several documents with ---")
+    .addHelpText("after", `\nExample of a file:\n${EXAMPLE}`)
     .action(async ({ filename }: { readonly filename: string }, command: Command) => apply(filename, command, session));
 }
 
