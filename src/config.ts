@@ -121,6 +121,7 @@ const schema = z.strictObject({
       leaderTimeoutMs: milliseconds.default(5_000),
       electionSpreadMs: milliseconds.default(500),
       planTimeoutMs: milliseconds.default(30_000),
+      storeCheckMs: milliseconds.default(5_000),
     })
     .prefault({}),
   log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") }).prefault({}),

@@ -85,6 +85,8 @@ function headOf(checks: Checks, message: LogRecordMessage): Omit<LogRecord, "seq
 }
 
 function corrupt(sequence: number, why: string): Result<never, Refusal> {
-  const message = `the log's entry ${sequence} cannot be read: ${why}; nothing is published until it is repaired`;
+  const message =
+    `the log's entry ${sequence} cannot be read: ${why}. Nothing is published and agents keep what they have. Restore ` +
+    "the stream from a backup, then run `weir recover`.";
   return refuse({ code: "STORE_CORRUPT", field: `log[${sequence}]`, message });
 }

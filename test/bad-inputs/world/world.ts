@@ -270,7 +270,7 @@ export async function startWorld({ natsServer, config = "" }: WorldWish = {}): P
 function plannerConfig({ join: joining, agent, operator, http }: Addresses): string {
   return `
 listen: {join: "${joining}", agent: "${agent}", operator: "${operator}", http: "${http}"}
-timing: {tickMs: 100, heartbeatMs: 200, leaderTimeoutMs: 1000, electionSpreadMs: 50}
+timing: {tickMs: 100, heartbeatMs: 200, leaderTimeoutMs: 1000, electionSpreadMs: 50, storeCheckMs: 300}
 settings: {healthyAfterMs: 300, coldStartMs: 300, unknownAfterMs: 4000, deadAfterMs: 600000, deadWithoutPeersAfterMs: 600000}
 `;
 }
