@@ -321,6 +321,11 @@ function leaves(object: z.ZodType = schema, prefix = ""): ReadonlyMap<string, z.
   );
 }
 
+/** The names that keys begin with: `listen`, `nats`. */
+function groups(): ReadonlySet<string> {
+  return new Set(configKeys().flatMap((key) => (key.includes(".") ? key.slice(0, key.lastIndexOf(".")) : [])));
+}
+
 function unwrapped(type: z.ZodType): z.ZodType {
   if (type instanceof z.ZodDefault || type instanceof z.ZodPrefault) return unwrapped(type.def.innerType as z.ZodType);
   return type instanceof z.ZodPipe ? unwrapped(type.def.in as z.ZodType) : type;
@@ -332,7 +337,7 @@ function lines(issue: z.core.$ZodIssue, { layers, file }: { layers: Layers; file
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((unknown) => {
       const path = [...issue.path, unknown];
-      const hint = suggestion(path.join("."), configKeys());
+      const hint = suggestion(path.join("."), [...configKeys(), ...groups()]);
       return `${path.join(".")}: is no key of the configuration (${file.lineOf(path)})${hint}`;
     });
   }

@@ -46,7 +46,10 @@ export function assemble(held: Holding | undefined, offer: Offer, digestOf: Dige
   if (digest === offer.digest) return ok(next);
   const detail = `${next.routeSets.size} route sets add up to ${digest.slice(0, 12)}, announced was ${offer.digest.slice(0, 12)}`;
   if (offer.base === "held") return refuse({ kind: "resync", detail });
-  return refuse({ kind: "refused", refusal: { code: "HASH_MISMATCH", field: "digest", message: detail } });
+  return refuse({
+    kind: "refused",
+    refusal: { code: "HASH_MISMATCH", field: "digest", message: `${detail}; nothing of it is used` },
+  });
 }
 
 function combine(held: Holding | undefined, offer: Offer): Holding {

@@ -25,7 +25,7 @@ const ROUTE_SETS_MAX = 20_000;
 
 /**
  * Translates a delta. Refuses the whole when it makes no sense as a whole: FIELD_REQUIRED, SEQ_RANGE, UNKNOWN_ENUM,
- * SCHEMA_INVALID, DECODE. A route set that names its service but is wrong otherwise becomes `unsound`, so that one
+ * SCHEMA_INVALID, HASH_MISMATCH (a route set that names no service). A route set that names its service but is wrong otherwise becomes `unsound`, so that one
  * tenant's bad routes stop nobody else's.
  */
 export function readOffer(delta: PlanDelta): Result<Offer, Refusal> {
@@ -72,10 +72,15 @@ function readRouteSets(all: readonly Uint8Array[]): Result<Pick<Offer, "changed"
     }
     const service = serviceNameIn(bytes);
     const { code, field, message } = read.refusal;
-    if (service === undefined) return no(code, `route_sets[${index}]${field && `.${field}`}`, message);
+    if (service === undefined) return no("HASH_MISMATCH", `route_sets[${index}]`, nameless(read.refusal));
     unsound.push({ service, hash, code, detail: field === "" ? message : `${field} ${message}` });
   }
   return ok({ changed, unsound });
+}
+
+/** The digest is over services and hashes, so that it cannot hold with a route set of no service. */
+function nameless({ code, message }: Refusal): string {
+  return `names no service (${code}: ${message}): it was cut short or changed on its way; nothing of the plan is used`;
 }
 
 /** The service that bytes are about, if they say so much. */

@@ -78,10 +78,13 @@ function isLoopback(address: string): boolean {
   return loopback.check(address, family === 4 ? "ipv4" : "ipv6");
 }
 
+/** Far more than the names of every service that a proxy may subscribe to, and its metadata. */
+const REQUEST_BYTES_MAX = 16 * 1_024 * 1_024;
+
 /** Starts serving. Rejects when the address cannot be had. */
 export async function serveAds(options: AdsOptions): Promise<AdsServer> {
   const hub = createHub(options);
-  const server = new Server({ "grpc.max_receive_message_length": -1 });
+  const server = new Server({ "grpc.max_receive_message_length": REQUEST_BYTES_MAX });
   // Clients that ask for increments get what gRPC says to the unimplemented.
   server.addService(rpcService(AggregatedDiscoveryService), { streamAggregatedResources: hub.open });
   for (const { definition: other, implementation } of options.beside) server.addService(other, implementation);

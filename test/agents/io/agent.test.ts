@@ -130,7 +130,11 @@ describe("an agent", () => {
     ["a digest of no length", planOf(at(6), [stored()], { digest: new Uint8Array(3) }), "SCHEMA_INVALID"],
     ["an unknown base", planOf(at(6), [stored()], { base: 77 as DeltaBase }), "UNKNOWN_ENUM"],
     ["no base", planOf(at(6), [stored()], { base: DeltaBase.UNSPECIFIED }), "UNKNOWN_ENUM"],
-    ["bytes that are no route set", planOf(at(6), [stored()], { routeSets: [Uint8Array.of(0xff, 0xff)] }), "DECODE"],
+    [
+      "bytes that are no route set",
+      planOf(at(6), [stored()], { routeSets: [Uint8Array.of(0xff, 0xff)] }),
+      "HASH_MISMATCH",
+    ],
     [
       "a revision beyond 2^53",
       planOf(at(6), [], {

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { DeltaBase, PlanDeltaSchema } from "../../../proto/gen/weir/v1/agent_pb.ts";
 import type { Acknowledgement, PlanDelta } from "../../../proto/gen/weir/v1/agent_pb.ts";
 import type { StoredRouteSet } from "../../../agents/core/holding.ts";
+import { PositionSchema } from "../../../proto/gen/weir/v1/plan_pb.ts";
 import { planDigest } from "../../../src/wire/digest.ts";
 import { toPosition } from "../../../src/wire/position.ts";
 import { startScriptedPlanner } from "../../agents/io/scripted-planner.ts";
@@ -30,7 +31,7 @@ const OTHER = stored({ weights: { [`${OWN}/v1`]: 9_000, "eu-west/v1": 1_000 } })
 
 function delta(revision: number, change: MessageInitShape<typeof PlanDeltaSchema> = {}, entry = OTHER): PlanDelta {
   return create(PlanDeltaSchema, {
-    position: toPosition(at(revision)),
+    position: create(PositionSchema, toPosition(at(revision))),
     base: DeltaBase.NOTHING,
     routeSets: [entry.bytes],
     digest: digest(entry),
@@ -40,7 +41,7 @@ function delta(revision: number, change: MessageInitShape<typeof PlanDeltaSchema
 
 const digest = ({ hash }: StoredRouteSet): Uint8Array => planDigest(new Map([[CHECKOUT, hash]]));
 
-const POSITION = toPosition(at(10));
+const POSITION = create(PositionSchema, toPosition(at(10)));
 const U64_MAX = 2n ** 64n - 1n;
 
 type Row = readonly [number: string, input: string, offer: PlanDelta, code: string, words: RegExp];
@@ -72,18 +73,24 @@ const ROWS: readonly Row[] = [
   [
     "20",
     "a lower epoch",
-    delta(11, { position: toPosition(at(11, 0)) }),
+    delta(11, { position: create(PositionSchema, toPosition(at(11, 0))) }),
     "STALE_EPOCH",
     /position\.epoch: offered 1\/0\/11, held 1\/1\/10/,
   ],
   [
     "21",
     "another incarnation",
-    delta(11, { position: toPosition(at(11, 2, { generation: 1, id: "log-2" })) }),
+    delta(11, { position: create(PositionSchema, toPosition(at(11, 2, { generation: 1, id: "log-2" }))) }),
     "STORE_INCARNATION_CHANGED",
     /log-2 .*weir recover/,
   ],
-  ["23", "a digest that is not the content's", delta(11, { digest: new Uint8Array(32) }), "HASH_MISMATCH", /./],
+  [
+    "23",
+    "a digest that is not the content's",
+    delta(11, { digest: new Uint8Array(32) }),
+    "HASH_MISMATCH",
+    /nothing of it is used/,
+  ],
   [
     "23",
     "a digest that is too short",
@@ -91,7 +98,7 @@ const ROWS: readonly Row[] = [
     "SCHEMA_INVALID",
     /has 31 bytes, not 32/,
   ],
-  ["27", "a base that nobody knows", delta(11, { base: 7 }), "UNKNOWN_ENUM", /base: 7 is no delta base/],
+  ["27", "a base that nobody knows", delta(11, { base: 7 as DeltaBase }), "UNKNOWN_ENUM", /base: 7 is no delta base/],
   ["4", "no position", delta(11, { position: undefined as never }), "FIELD_REQUIRED", /position: is required/],
 ];
 
@@ -119,12 +126,12 @@ describe("a plan that an agent must not follow", { timeout: LIMIT_MS }, () => {
       expect([input, routesIn(await site.ask("/status"))]).toEqual([input, kept]);
       expect([input, site.plans()]).toEqual([input, plans]);
     }
-    // The same again is harmless.
-    expect((await offer(stream, delta(10, {}, HELD))).refusals.filter(({ service }) => service !== "")).toEqual([]);
     await truncated(stream);
     expect(routesIn(await site.ask("/status"))).toEqual(kept);
     expect(site.plans()).toEqual(plans);
     expect(agent.outcome()).toBeUndefined();
+    // The same again is harmless.
+    expect((await offer(stream, delta(10, {}, HELD))).refusals.filter(({ service }) => service !== "")).toEqual([]);
     await offer(stream, delta(11));
     await site.untilStatus({ position: "1/1/11", appliedHashes: { [CHECKOUT]: OTHER.hash } });
   });
@@ -134,10 +141,7 @@ describe("a plan that an agent must not follow", { timeout: LIMIT_MS }, () => {
     for (let length = 0; length < OTHER.bytes.length; length += 1) {
       // oxlint-disable-next-line eslint/no-await-in-loop
       const { refusals } = await offer(stream, delta(11, { routeSets: [OTHER.bytes.subarray(0, length)] }));
-      expect([length, refusals[0]?.code]).toEqual([
-        length,
-        expect.stringMatching(/^(HASH_MISMATCH|SCHEMA_INVALID|DECODE)$/),
-      ]);
+      expect([length, refusals[0]?.code]).toEqual([length, "HASH_MISMATCH"]);
     }
   }
 });
