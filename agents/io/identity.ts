@@ -68,7 +68,7 @@ export function pinOf(certificate: X509Certificate): string {
 
 /**
  * The agent's identity in a folder: `agent.pem` (private key and certificate chain in one file, so that they change
- * together), `ca.pem`, and `planners` (one host:port a line). All of mode 0600.
+ * together), `ca.pem`, `planners` (one host:port a line), and `joined-with`. All of mode 0600.
  */
 export class IdentityFiles {
   readonly #folder: string;
@@ -98,6 +98,16 @@ export class IdentityFiles {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     await replaceFile(this.#path("ca.pem"), caPem);
     await replaceFile(this.#path("agent.pem"), `${keyPem.trimEnd()}\n${chainPem}`);
+  }
+
+  /** SHA-256 of the token that the identity was joined with, lower-case hex; undefined when nobody noted it. */
+  async joinedWith(): Promise<string | undefined> {
+    return (await readTrusted(this.#path("joined-with")))?.toString("utf8").trim();
+  }
+
+  /** Notes which token the identity was joined with. */
+  async saveJoinedWith(tokenHash: string): Promise<void> {
+    await replaceFile(this.#path("joined-with"), `${tokenHash}\n`);
   }
 
   /** Addresses of planners told at joining, host:port. */

@@ -244,6 +244,8 @@ export interface Engine {
   acceptReport(report: ClusterReport): Refusal | undefined;
   /** A plan stream of this cluster opened or closed at this replica. */
   noteStream(cluster: ClusterId, stream: "open" | "closed"): void;
+  /** Positions beyond the log that agents said they hold, by cluster; empty unless the log was restored or wiped. */
+  witnesses(): ReadonlyMap<ClusterId, Position>;
   /**
    * An agent says which position it holds (hello or report). Resolves to why nothing may be published to it:
    * `STORE_ROLLED_BACK` when the log ends before that position, which halts this replica until `recover`.

@@ -175,6 +175,10 @@ export class Replica implements RunningEngine {
     void this.witness(cluster, applied, this.#life.signal).catch(() => undefined);
   }
 
+  witnesses(): ReadonlyMap<ClusterId, Position> {
+    return this.#witnesses.ahead();
+  }
+
   noteStream(cluster: ClusterId, stream: "open" | "closed"): void {
     this.#reports.noteStream(cluster, stream);
   }

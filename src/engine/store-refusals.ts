@@ -34,7 +34,7 @@ export function rolledBackBehindSnapshot(snapshot: number, last: number): Refusa
     field: "",
     message:
       `a snapshot of record ${snapshot} exists, but the log ends at ${last}: it was restored or wiped. Nothing is ` +
-      "published and agents keep what they have. Look at `weir recover --preview`, then run `weir recover`.",
+      "published and agents keep what they have. See what `weir recover` shows, then run `weir recover --yes`.",
   };
 }
 

@@ -26,6 +26,11 @@ export class Witnesses {
     this.#snapshot = { mark, last };
   }
 
+  /** Positions beyond the log, by cluster. */
+  ahead(): ReadonlyMap<ClusterId, Position> {
+    return new Map(this.#ahead);
+  }
+
   /** Notes a position that the log does reach. */
   trust(position: Position): void {
     this.#highestEpoch = Math.max(this.#highestEpoch, position.epoch);

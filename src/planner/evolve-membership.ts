@@ -101,6 +101,9 @@ function revoke(draft: Draft, cluster: ClusterId): void {
     ...before,
     membership: "revoked",
     revokedSerials: [...before.revokedSerials, ...(before.issuedSerials ?? [])],
+    // It is not heard any more, so that nothing is known of it.
+    verdict: "unknown",
+    verdictSinceMs: draft.atMs,
   }));
   draft.raiseInputsWhere((service) => concerns(service, cluster), "lost");
 }

@@ -2,8 +2,10 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Client, credentials } from "@grpc/grpc-js";
 import { onTestFailed } from "vitest";
 import { stringify } from "yaml";
+import { CallFailure, call } from "../../agents/io/planner-client.ts";
 import { Processes, tailOf } from "../../deploy/demo/processes.ts";
 import type { DemoProcess } from "../../deploy/demo/processes.ts";
 import { waitFor } from "../../deploy/demo/waiting.ts";
@@ -11,6 +13,9 @@ import { resolvePart } from "../../deploy/parts/resolve-part.ts";
 import { runCommand } from "../../src/cli/run.ts";
 import { initDirectory } from "../../src/io/pki/init.ts";
 import type { InitPaths } from "../../src/io/pki/init.ts";
+import type { Refusal } from "../../src/model/refusal.ts";
+import { rpcService } from "../../src/wire/rpc.ts";
+import { AdminService } from "../../proto/gen/weir/v1/admin_pb.ts";
 import { freePort } from "../support/nats/server.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -223,6 +228,21 @@ export class Stage {
     const { code, out, err } = await this.weir([...args, "-o", "json"], replica);
     if (code !== 0) throw new Error(`weir ${args.join(" ")} ended with ${code}: ${err}`);
     return JSON.parse(out) as Readonly<Record<string, unknown>>;
+  }
+
+  /** Asks for a recovery by a digest of one's own choice; returns the refusal. */
+  async recover(request: { readonly digest: string; readonly reason: string }): Promise<Refusal | undefined> {
+    const client = new Client(`unix:${this.#file(`${this.#someReplica()}.sock`)}`, credentials.createInsecure());
+    try {
+      const message = { ...request, requestId: `recover-${request.digest}` };
+      await call(client, rpcService(AdminService).recover, { message, timeoutMs: PATIENCE_MS });
+      return undefined;
+    } catch (cause) {
+      if (cause instanceof CallFailure) return cause.refusal;
+      throw cause;
+    } finally {
+      client.close();
+    }
   }
 
   /** What the planners know of a cluster. */

@@ -51,6 +51,7 @@ export function createBenchEngine(): BenchEngine {
       return () => listeners.delete(listener);
     },
     acceptReport: () => undefined,
+    witnesses: () => new Map(),
     noteStream: () => undefined,
     witness: async () => undefined,
   };

@@ -146,6 +146,21 @@ describe("a plan stream", () => {
     expect(await agent.next("plan")).toMatchObject({ base: DeltaBase.HELD, removed: [] });
   });
 
+  it("tells an agent of a recovered log's new life, even if its routes are the same", async () => {
+    planner.engine.fold({ kind: "service-applied", spec: service("shop/a") });
+    planner.engine.release("c1", "shop/a", 8080);
+    const first = follow(connect(planner, own, { cluster: "c1" }));
+    first.apply(await first.next("plan"));
+    const { incarnation, epoch, revisions } = planner.engine.state();
+    const held = { incarnation, epoch, revision: revisions.get("c1" as ClusterId) ?? 0 };
+    first.close();
+    planner.engine.fold({ kind: "incarnation-raised", incarnation: { generation: 2, id: "life-2" }, reason: "test" });
+    const again = follow(connect(planner, own, { cluster: "c1", held, hashes: first.held }));
+    const plan = await again.next("plan");
+    expect(plan).toMatchObject({ base: DeltaBase.HELD, routeSets: [], removed: [] });
+    expect(plan.position?.incarnation).toMatchObject({ generation: 2n, id: "life-2" });
+  });
+
   it("publishes nothing while the replica is halted", async () => {
     planner.engine.fold({ kind: "service-applied", spec: service("shop/a") });
     planner.engine.halt({ code: "STORE_ROLLED_BACK", field: "", message: "" });

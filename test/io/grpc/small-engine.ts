@@ -4,6 +4,7 @@ import type { FleetEvent, LogRecord } from "../../../src/model/event.ts";
 import { EMPTY_FLEET } from "../../../src/model/fleet.ts";
 import type { FleetState } from "../../../src/model/fleet.ts";
 import type { Actor, ClusterId, ServiceId } from "../../../src/model/ids.ts";
+import type { Position } from "../../../src/model/position.ts";
 import type { Observed } from "../../../src/model/observed.ts";
 import type { RouteSet } from "../../../src/model/plan.ts";
 import type { Refusal } from "../../../src/model/refusal.ts";
@@ -85,6 +86,10 @@ export class SmallEngine implements Engine {
   noteStream(cluster: ClusterId, stream: "open" | "closed"): void {
     if (stream === "open") this.streams.add(cluster);
     else this.streams.delete(cluster);
+  }
+
+  witnesses(): ReadonlyMap<ClusterId, Position> {
+    return new Map();
   }
 
   async witness(): Promise<Refusal | undefined> {

@@ -102,8 +102,12 @@ interface Recovery {
 /** What agents remember of the log, against the log. */
 function recoveryOf(engine: Engine): Recovery {
   const state = engine.state();
-  const witnesses = [...engine.reports()]
-    .flatMap(([cluster, { applied }]) => (applied === undefined ? [] : [{ cluster, position: applied }]))
+  const reported = [...engine.reports()].flatMap(([cluster, { applied }]) =>
+    applied === undefined ? [] : [[cluster, applied] as const],
+  );
+  // Whose reports do not come through may still have said it in a hello.
+  const witnesses = [...new Map([...engine.witnesses(), ...reported])]
+    .map(([cluster, position]) => ({ cluster, position }))
     .toSorted((a, b) => compareNames(a.cluster, b.cluster));
   const generations = witnesses.map(({ position }) => position.incarnation.generation);
   const generation = Math.max(state.incarnation.generation, ...generations) + 1;

@@ -143,6 +143,8 @@ export class AgentStream {
     const order = orderOf(wanted.position, told);
     // This replica has not folded yet what another has sent; or the log is not the one the agent knows.
     if (order !== "newer" && order !== "equal") return false;
+    // A recovered log: told even if the routes are the same, so that the agent takes nothing more of the lost one.
+    if (wanted.position.incarnation.generation > told.incarnation.generation) return true;
     return this.#known === undefined || this.#rulings.length > 0 || differs(this.#known, wanted);
   }
 
