@@ -28,8 +28,11 @@ export const PATIENCE_MS = 60_000;
 export const TEST_MS = 180_000;
 
 /** Short times, so that a test takes seconds. They are configuration; nothing else differs. */
-const TIMING = { tickMs: 200, heartbeatMs: 500, leaderTimeoutMs: 2_500, electionSpreadMs: 300 };
+const TIMING = { tickMs: 200, heartbeatMs: 500, leaderTimeoutMs: 4_000, electionSpreadMs: 300 };
 const SETTINGS = {
+  // A busy machine must not look like a silent cluster.
+  unknownAfterMs: 8_000,
+  deadAfterMs: 12_000,
   healthyAfterMs: 1_000,
   coldStartMs: 2_000,
   rampStepMs: 300,
@@ -178,21 +181,31 @@ export class Stage {
 
   /** Declares shop/checkout as v1 in these clusters and waits until each agent routes it. */
   async declareService(...clusters: readonly string[]): Promise<void> {
+    await this.applyService({ clusters, port: 8_080 });
+    await this.until("every agent routes it", async () => {
+      const views = await Promise.all(clusters.map(async (cluster) => this.agent(cluster)));
+      return views.every((view) => view?.appliedHashes["shop/checkout"] !== undefined);
+    });
+  }
+
+  async applyService({
+    clusters,
+    port,
+  }: {
+    readonly clusters: readonly string[];
+    readonly port: number;
+  }): Promise<void> {
     const document = {
       kind: "Service",
       name: "shop/checkout",
       protocol: "http",
-      port: 8_080,
+      port,
       stableVersion: "v1",
       pace: { maxStep: "25%", bake: "300ms" },
       deployments: clusters.map((cluster) => ({ cluster, version: "v1", capacityRps: 1_000 })),
     };
     writeFileSync(this.#file("service.yaml"), stringify(document));
     await this.json(["service", "apply", "-f", this.#file("service.yaml")]);
-    await this.until("every agent routes it", async () => {
-      const views = await Promise.all(clusters.map(async (cluster) => this.agent(cluster)));
-      return views.every((view) => view?.appliedHashes["shop/checkout"] !== undefined);
-    });
   }
 
   /** Runs `weir` over a replica's unix socket, whichever answers when none is named. */
