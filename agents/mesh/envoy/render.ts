@@ -53,7 +53,7 @@ export function renderResources(site: Site, inputs: readonly ServiceInput[]): re
     ...sorted.flatMap((input) => renderService(site, input)),
     ...[...byPort(sorted)].flatMap(([port, onPort]) => renderPort(site, port, onPort)),
     ...renderGateway(site, sorted),
-    ...renderPeers(sorted),
+    ...peersOf(sorted).map(renderPeer),
   ];
 }
 
@@ -68,9 +68,22 @@ export function byPort(inputs: readonly ServiceInput[]): ReadonlyMap<number, rea
 }
 
 /** The resources that are one service's own. */
-export function renderService(site: Site, given: ServiceInput): readonly Rendered[] {
+export function renderService(site: Site, input: ServiceInput): readonly Rendered[] {
+  return [...renderSteady(site, input), ...renderOwnRoutes(input)];
+}
+
+/** Those of a service's own resources that its rules' weights do not touch: `steadyKey` names all that they are made of. */
+export function renderSteady(site: Site, given: ServiceInput): readonly Rendered[] {
   const input = { ...given, routeSet: avoiding(given.routeSet, given.avoid) };
   return [...outbound(site, input), ...inbound(site, input), ...proxyless(site, input)];
+}
+
+/** Two inputs with the same key give the same steady resources. */
+export function steadyKey({ routeSet: given, local, avoid }: ServiceInput): string {
+  const routeSet = avoiding(given, avoid);
+  // Of the rules only where they lead, and whether proxyless clients can follow.
+  const rules = destinationsOf(routeSet);
+  return JSON.stringify([{ ...routeSet, rules }, proxylessGap(routeSet), [...local], avoid]);
 }
 
 function outbound(site: Site, input: ServiceInput): readonly Rendered[] {
@@ -113,19 +126,33 @@ function proxyless(site: Site, input: ServiceInput): readonly Rendered[] {
   return [
     ...destinations,
     { kind: "listener", name: hostOf(service), ...own, ...listener(proxylessListener(routeSet)) },
-    { kind: "route", name: proxylessRoutes(service), ...own, ...route(proxylessRouteConfiguration(routeSet)) },
   ];
+}
+
+/** A service's own routes: those of its proxyless clients. Envoys have all services of a port in one. */
+export function renderOwnRoutes({ routeSet: given, avoid }: ServiceInput): readonly Rendered[] {
+  const routeSet = avoiding(given, avoid);
+  if (proxylessGap(routeSet) !== undefined) return [];
+  const own = { audience: "proxyless", services: [routeSet.service] } as const;
+  const message = proxylessRouteConfiguration(routeSet);
+  return [{ kind: "route", name: proxylessRoutes(routeSet.service), ...own, ...route(message) }];
 }
 
 /** The listener of one port and its routes. `onPort` are all services of the port, in the order of their names. */
 export function renderPort(site: Site, port: number, onPort: readonly ServiceInput[]): readonly Rendered[] {
   const services = onPort.map(({ routeSet }) => routeSet.service);
-  const own = { name: outboundName(port), audience: "envoy", services } as const;
   const hosts = onPort.map((input) => renderVirtualHost(input, onPort.length === 1 ? "any-host" : "own-hosts"));
-  return [
-    { kind: "listener", ...own, ...listener(outboundListener(site, port)) },
-    { kind: "route", ...own, ...route(outboundRoutes(port, hosts)) },
-  ];
+  const { listener: outer, route: inner } = renderPortShell(site, port, services);
+  return [outer, { ...inner, ...route(outboundRoutes(port, hosts)) }];
+}
+
+/** A port without its services' routes, for which `services` are the ones to blame. */
+export function renderPortShell(site: Site, port: number, services: readonly ServiceId[]) {
+  const own = { name: outboundName(port), audience: "envoy", services } as const;
+  return {
+    listener: { kind: "listener", ...own, ...listener(outboundListener(site, port)) },
+    route: { kind: "route", ...own, ...route(outboundRoutes(port, [])) },
+  } as const;
 }
 
 /** A service's part of its port's routes. */
@@ -144,21 +171,27 @@ export function renderGateway(site: Site, inputs: readonly ServiceInput[]): read
   ];
 }
 
-/** What watches every gateway that a plan leads to. */
-export function renderPeers(inputs: readonly ServiceInput[]): readonly Rendered[] {
+/** Gateways that the plan leads to, in the order of their clusters' names. */
+export function peersOf(inputs: readonly ServiceInput[]): readonly Peer[] {
   const found = new Map<ClusterId, GatewayAddress>();
-  for (const { destination, gateway: address } of inputs.flatMap(({ routeSet }) => routeSet.reaches)) {
-    if (address !== undefined) found.set(destination.cluster, address);
+  for (const { routeSet } of inputs) {
+    for (const { destination, gateway } of routeSet.reaches) {
+      if (gateway !== undefined) found.set(destination.cluster, gateway);
+    }
   }
-  return [...found]
-    .toSorted(([a], [b]) => compareNames(a, b))
-    .map(([id, address]) => ({
-      kind: "cluster",
-      name: peerEnvoyCluster(id),
-      audience: "envoy",
-      services: [],
-      ...cluster(peerCluster(id, address)),
-    }));
+  return [...found].toSorted(([a], [b]) => compareNames(a, b)).map(([id, gateway]) => ({ id, gateway }));
+}
+
+/** Another cluster's gateway. */
+export interface Peer {
+  readonly id: ClusterId;
+  readonly gateway: GatewayAddress;
+}
+
+/** What watches a peer. */
+export function renderPeer({ id, gateway }: Peer): Rendered {
+  const own = { name: peerEnvoyCluster(id), audience: "envoy", services: [] } as const;
+  return { kind: "cluster", ...own, ...cluster(peerCluster(id, gateway)) };
 }
 
 function cluster(message: Message): Body {

@@ -1,11 +1,20 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import type { RouteConfiguration } from "../../../proto/gen/envoy/config/route/v3/route_pb.ts";
+import type { ClusterId, ServiceId } from "../../../src/model/ids.ts";
 import { RouteConfigurationSchema } from "../../../proto/gen/envoy/config/route/v3/route_pb.ts";
 import type { ServiceInput, Site } from "./render-input.ts";
 import type { Hosts } from "./render-routes.ts";
-import { outboundRoutes } from "./render-routes.ts";
-import { byPort, renderGateway, renderPeers, renderPort, renderService, renderVirtualHost } from "./render.ts";
-import type { Rendered } from "./render.ts";
+import {
+  byPort,
+  peersOf,
+  renderGateway,
+  renderOwnRoutes,
+  renderPeer,
+  renderPortShell,
+  renderSteady,
+  renderVirtualHost,
+  steadyKey,
+} from "./render.ts";
+import type { Peer } from "./render.ts";
 import type { Resource, Snapshot } from "./snapshot.ts";
 import { sealBytes, sealOne, snapshotOf } from "./snapshot.ts";
 
@@ -15,105 +24,132 @@ export interface Sealer {
   seal(inputs: readonly ServiceInput[]): Snapshot;
 }
 
-/**
- * A sealer for one cluster. A service's own resources are remembered for as long as somebody holds its input; shared ones until
- * one of the inputs they depend on changes.
- */
+/** A sealer for one cluster. It remembers what the last snapshot was made of, piece by piece. */
 export function createSealer(site: Site): Sealer {
-  const own = new WeakMap<ServiceInput, readonly Resource[]>();
-  const ports = new Map<number, Memo>();
-  const hosts: Readonly<Record<Hosts, WeakMap<ServiceInput, Uint8Array>>> = {
-    "any-host": new WeakMap(),
-    "own-hosts": new WeakMap(),
-  };
-  let gateway: Memo | undefined;
-  let whole: (Memo & { readonly snapshot: Snapshot }) | undefined;
-
-  const ownOf = (input: ServiceInput) => remembered(own, input, () => renderService(site, input).map(sealOne));
-  const hostOf = (input: ServiceInput, kind: Hosts) =>
-    remembered(hosts[kind], input, () => virtualHostBytes(input, kind));
-  const portOf = (port: number, inputs: readonly ServiceInput[]) => {
-    const memo = fresh(ports.get(port), inputs, () => sealPort({ site, port, inputs, hostOf }));
-    ports.set(port, memo);
-    return memo.resources;
-  };
-  const gatewayOf = (inputs: readonly ServiceInput[]) => {
-    // The weights of a service, which change most, are nothing to the gateway.
-    gateway = fresh(gateway, inputs.map(served), () => renderGateway(site, inputs).map(sealOne));
-    return gateway.resources;
-  };
-  const make = (inputs: readonly ServiceInput[]) => [
-    ...inputs.flatMap(ownOf),
-    ...[...byPort(inputs)].flatMap(([port, onPort]) => portOf(port, onPort)),
-    ...gatewayOf(inputs),
-    ...renderPeers(inputs).map(sealOne),
-  ];
+  let last: Sealed | undefined;
   return {
     seal: (inputs) => {
-      if (whole !== undefined && isSame(whole.of, inputs)) return whole.snapshot;
-      const resources = make(inputs);
-      whole = { of: inputs, resources, snapshot: snapshotOf(resources) };
-      return whole.snapshot;
+      if (last === undefined || !isSame(last.inputs, inputs)) last = sealAll(site, inputs, last);
+      return last.snapshot;
     },
   };
 }
 
-/** Resources, and what they were made of. */
-interface Memo {
+/** A snapshot with the pieces it consists of. */
+interface Sealed {
+  readonly inputs: readonly ServiceInput[];
+  readonly services: ReadonlyMap<ServiceId, SealedService>;
+  readonly ports: ReadonlyMap<number, SealedPort>;
+  readonly gateway: Made<readonly Resource[]>;
+  readonly peers: ReadonlyMap<ClusterId, Made<Resource>>;
+  readonly snapshot: Snapshot;
+}
+
+/** Something, and what it was made of. */
+interface Made<T> {
   readonly of: readonly unknown[];
-  readonly resources: readonly Resource[];
+  readonly made: T;
 }
 
-function fresh(memo: Memo | undefined, of: readonly unknown[], make: () => readonly Resource[]): Memo {
-  return memo !== undefined && isSame(memo.of, of) ? memo : { of, resources: make() };
+interface SealedService {
+  readonly input: ServiceInput;
+  /** What its weights do not touch. */
+  readonly steady: Made<readonly Resource[]>;
+  readonly routes: readonly Resource[];
+  /** Its part of its port's routes, by the hosts that it answers to. */
+  readonly parts: Map<Hosts, Uint8Array>;
+  /** What the gateway's routes are made of; the weights, which change most, are nothing to them. */
+  readonly served: string;
 }
 
-function isSame(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.length === b.length && a.every((one, index) => one === b[index]);
+interface SealedPort {
+  readonly shell: Made<Shell>;
+  readonly routes: Made<Resource>;
 }
 
-function remembered<T>(memory: WeakMap<ServiceInput, T>, input: ServiceInput, make: () => T): T {
-  const known = memory.get(input);
-  if (known !== undefined) return known;
-  const made = make();
-  memory.set(input, made);
-  return made;
+/** A port's listener, and the head of its routes. */
+interface Shell {
+  readonly listener: Resource;
+  readonly head: Resource;
 }
 
-/** What of a service the gateway's routes are made of. */
-function served({ routeSet: { service, serves, request } }: ServiceInput): string {
-  return `${service} ${serves.join()} ${request.requestTimeoutMs}`;
+function sealAll(site: Site, inputs: readonly ServiceInput[], last: Sealed | undefined): Sealed {
+  const services = new Map(
+    inputs.map((input) => {
+      const { service } = input.routeSet;
+      return [service, sealService(site, input, last?.services.get(service))] as const;
+    }),
+  );
+  const ports = new Map(
+    [...byPort(inputs)].map(([port, onPort]) => {
+      const sealed = onPort.flatMap(({ routeSet }) => services.get(routeSet.service) ?? []);
+      return [port, sealPort({ site, port, services: sealed }, last?.ports.get(port))] as const;
+    }),
+  );
+  const served = [...services.values()].map((one) => one.served);
+  const gateway = fresh(last?.gateway, served, () => renderGateway(site, inputs).map(sealOne));
+  const peers = new Map(peersOf(inputs).map((peer) => [peer.id, sealPeer(peer, last?.peers.get(peer.id))] as const));
+  const resources = [
+    ...[...services.values()].flatMap(({ steady, routes }) => [...steady.made, ...routes]),
+    ...[...ports.values()].flatMap(({ shell, routes }) => [shell.made.listener, routes.made]),
+    ...gateway.made,
+    ...[...peers.values()].map(({ made }) => made),
+  ];
+  return { inputs, services, ports, gateway, peers, snapshot: snapshotOf(resources) };
+}
+
+function sealService(site: Site, input: ServiceInput, last: SealedService | undefined): SealedService {
+  if (last?.input === input) return last;
+  const { service, serves, request } = input.routeSet;
+  return {
+    input,
+    steady: fresh(last?.steady, [steadyKey(input)], () => renderSteady(site, input).map(sealOne)),
+    routes: renderOwnRoutes(input).map(sealOne),
+    parts: new Map(),
+    served: `${service} ${serves.join()} ${request.requestTimeoutMs}`,
+  };
 }
 
 interface Port {
   readonly site: Site;
   readonly port: number;
-  readonly inputs: readonly ServiceInput[];
-  readonly hostOf: (input: ServiceInput, hosts: Hosts) => Uint8Array;
+  readonly services: readonly SealedService[];
 }
 
 /**
  * A port's listener and routes. The routes' bytes are put together from each service's: protobuf reads two encodings of a message, one
  * behind the other, as one message with the lists of both.
  */
-function sealPort({ site, port, inputs, hostOf }: Port): readonly Resource[] {
-  const [first] = inputs;
-  if (first === undefined) return [];
-  const hosts: Hosts = inputs.length === 1 ? "any-host" : "own-hosts";
-  const parts = [
-    toBinary(RouteConfigurationSchema, outboundRoutes(port, [])),
-    ...inputs.map((one) => hostOf(one, hosts)),
-  ];
-  const services = inputs.map(({ routeSet }) => routeSet.service);
-  return renderPort(site, port, [first]).map((rendered: Rendered) => {
-    const all = { ...rendered, services };
-    return rendered.kind === "route" ? sealBytes(all, Buffer.concat(parts)) : sealOne(all);
+function sealPort({ site, port, services }: Port, last: SealedPort | undefined): SealedPort {
+  const names = services.map(({ input }) => input.routeSet.service);
+  const shell = fresh(last?.shell, names, () => {
+    const { listener, route } = renderPortShell(site, port, names);
+    return { listener: sealOne(listener), head: sealOne(route) };
   });
+  const { head } = shell.made;
+  const hosts: Hosts = services.length === 1 ? "any-host" : "own-hosts";
+  const parts = [head.bytes, ...services.map((service) => partOf(service, hosts))];
+  return { shell, routes: fresh(last?.routes, parts, () => sealBytes(head, Buffer.concat(parts))) };
 }
 
-function virtualHostBytes(input: ServiceInput, hosts: Hosts): Uint8Array {
-  const part: RouteConfiguration = create(RouteConfigurationSchema, {
-    virtualHosts: [renderVirtualHost(input, hosts)],
-  });
-  return toBinary(RouteConfigurationSchema, part);
+function partOf({ input, parts }: SealedService, hosts: Hosts): Uint8Array {
+  const known = parts.get(hosts);
+  if (known !== undefined) return known;
+  const part = create(RouteConfigurationSchema, { virtualHosts: [renderVirtualHost(input, hosts)] });
+  const bytes = toBinary(RouteConfigurationSchema, part);
+  parts.set(hosts, bytes);
+  return bytes;
+}
+
+function sealPeer(peer: Peer, last: Made<Resource> | undefined): Made<Resource> {
+  const { address, port } = peer.gateway;
+  return fresh(last, [address, port], () => sealOne(renderPeer(peer)));
+}
+
+function fresh<T>(last: Made<T> | undefined, of: readonly unknown[], make: () => T): Made<T> {
+  return last !== undefined && isSame(last.of, of) ? last : { of, made: make() };
+}
+
+function isSame(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((one, index) => one === b[index]);
 }
