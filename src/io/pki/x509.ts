@@ -1,6 +1,7 @@
 // The library needs its metadata polyfill before its own first line runs: this file is the one that may import it.
 import "reflect-metadata";
 import {
+  AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
   ExtendedKeyUsageExtension,
   KeyUsageFlags,
@@ -8,6 +9,7 @@ import {
   Pkcs10CertificateRequest,
   Pkcs10CertificateRequestGenerator,
   SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
   X509Certificate,
   X509CertificateGenerator,
 } from "@peculiar/x509";
@@ -73,6 +75,8 @@ export async function makeCaCertificate(
       new BasicConstraintsExtension(true, 0, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
       new SubjectAlternativeNameExtension([{ type: "url", value: `spiffe://${trustDomain}` }]),
+      // Every CA of a trust domain has the same name: while one replaces another, this tells them apart.
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
   return pem(certificate);
@@ -94,17 +98,18 @@ export async function signLeaf(
   leaf: Leaf,
   ca: { readonly certificatePem: string; readonly signingKey: webcrypto.CryptoKey },
 ): Promise<string> {
+  const authority = new X509Certificate(ca.certificatePem);
   const certificate = await X509CertificateGenerator.create({
     // The identity is in the alternative name alone: nothing may come to depend on a common name.
     subject: "",
-    issuer: new X509Certificate(ca.certificatePem).subject,
+    issuer: authority.subject,
     publicKey: Uint8Array.from(leaf.publicKey),
     signingKey: ca.signingKey,
     signingAlgorithm: SIGNING_ALGORITHM,
     serialNumber: leaf.serial,
     notBefore: new Date(leaf.validity.notBeforeMs),
     notAfter: new Date(leaf.validity.notAfterMs),
-    extensions: leafExtensions(leaf),
+    extensions: [...leafExtensions(leaf), await AuthorityKeyIdentifierExtension.create(authority.publicKey)],
   });
   return pem(certificate);
 }

@@ -1,7 +1,7 @@
 import { Metadata, makeGenericClientConstructor, credentials, status } from "@grpc/grpc-js";
 import type { ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -9,19 +9,21 @@ import { AggregatedDiscoveryService } from "../../../proto/gen/envoy/service/dis
 import { IdentityFiles } from "../../../agents/io/identity.ts";
 import { createAuthority } from "../../../src/io/pki/authority.ts";
 import type { Authority } from "../../../src/io/pki/authority.ts";
+import { issue } from "../../../src/io/pki/issue.ts";
+import { exportKeyPem, exportPublicKey, makeKeys } from "../../../src/io/pki/x509.ts";
 import { Preserialized, rpcService } from "../../../src/wire/rpc.ts";
-import { credentialsFor } from "../../io/grpc/clients.ts";
 import { freePort } from "../../support/nats/server.ts";
 import { AgentSite } from "../world/agent.ts";
 import { forgetPeak, peakMib } from "../world/memory.ts";
 import { enrol } from "../world/member.ts";
-import { eventually, until } from "../world/process.ts";
+import { eventually } from "../world/process.ts";
 import type { Running } from "../world/process.ts";
 import { openSocket, pour } from "../world/raw.ts";
 import { startWorld } from "../world/world.ts";
 import type { World } from "../world/world.ts";
 
 const LIMIT_MS = 120_000;
+const HOUR_MS = 3_600_000;
 const folder = mkdtempSync(join(tmpdir(), "weir-bad-"));
 let world: World;
 
@@ -58,6 +60,7 @@ describe("random bytes", { timeout: LIMIT_MS }, () => {
     const port = xds.split(":")[1] ?? "";
     const mesh = `mesh: {kind: envoy, envoys: 0, xds: {port: ${port}}}\ngateway: {address: 127.0.0.1, port: 15000}`;
     site = await siteWith("doors", own, { mesh });
+    writeFileSync(join(site.data, "cluster-uid"), "uid-doors\n", { mode: 0o600 });
     agent = site.start();
     await site.untilStatus({ isLinked: true });
   }, LIMIT_MS);
@@ -125,13 +128,17 @@ describe("an agent that gets no link says the likely cause", { timeout: LIMIT_MS
     return String(line["why"]);
   }
 
-  async function anAgentOf(authority: Authority, ttlMs?: number) {
-    return await credentialsFor(authority, { kind: "cluster", name: "lonely" }, ttlMs);
+  /** A certificate that holds for an hour. */
+  async function anAgentOf(authority: Authority, nowMs = Date.now()) {
+    const keys = await makeKeys();
+    const publicKey = await exportPublicKey(keys.publicKey);
+    const identity = { kind: "cluster", name: "lonely" } as const;
+    const { chainPem } = await issue(authority, { identity, publicKey, nowMs, ttlMs: HOUR_MS });
+    return { keyPem: await exportKeyPem(keys.privateKey), chainPem };
   }
 
   it("30: its own certificate ended", async () => {
-    const own = await anAgentOf(world.authority, 1);
-    await until("it has ended", () => Date.now() % 2 >= 0);
+    const own = await anAgentOf(world.authority, Date.now() - 2 * HOUR_MS);
     expect(await why(await siteWith("expired", own))).toMatch(
       /^CERT_EXPIRED: this agent's certificate ended at .*join anew/,
     );
