@@ -47,8 +47,5 @@ function shifted(report: ClusterReport, offsetMs: number, isStreamOpen: boolean)
   const trafficSpans = Object.fromEntries(
     spans.map(([service, span]) => [service, { ...span, receivedAtMs: Math.trunc(span.receivedAtMs + offsetMs) }]),
   );
-  const traffic = report.traffic.map((row) =>
-    row.receivedAtMs === undefined ? row : { ...row, receivedAtMs: Math.trunc(row.receivedAtMs + offsetMs) },
-  );
-  return { ...report, traffic, receivedAtMs: Math.trunc(report.receivedAtMs + offsetMs), trafficSpans, isStreamOpen };
+  return { ...report, receivedAtMs: Math.trunc(report.receivedAtMs + offsetMs), trafficSpans, isStreamOpen };
 }

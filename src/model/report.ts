@@ -10,10 +10,6 @@ export interface TrafficRow {
   readonly failures: number;
   readonly latencyP50Ms?: number;
   readonly latencyP99Ms?: number;
-  /** When the window that counted it arrived, on the receiver's clock; undefined: with the newest part. */
-  readonly receivedAtMs?: number;
-  /** Length of that window; undefined: the report's `windowMs`. */
-  readonly windowMs?: number;
 }
 
 /** What of a service runs in the reporting cluster. */

@@ -41,7 +41,7 @@ function measureDemand(
   for (const [service, rows] of [...byService].toSorted(([a], [b]) => compareNames(a, b))) {
     const known = state.services.get(service);
     if (known === undefined || known.spec.demandRps[report.cluster] !== undefined) continue;
-    const { lengthMs } = windowOf(report, rows);
+    const { windowMs: lengthMs } = windowOf(report, service);
     const requests = rows.reduce((sum, row) => sum + row.requests, 0);
     if (lengthMs <= 0 || !Number.isFinite(requests)) continue;
     const nowRps = (requests * 1_000) / lengthMs;

@@ -2,7 +2,7 @@ import type { ClusterId, ServiceId } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
 import type { DestinationKey } from "../model/destination.ts";
 import type { Observed, ObservedCluster, ObservedTraffic } from "../model/observed.ts";
-import type { ClusterReport, TrafficRow } from "../model/report.ts";
+import type { ClusterReport, TrafficRow, WindowSpan } from "../model/report.ts";
 import { DEFAULT_SETTINGS } from "../model/settings.ts";
 
 /** What reports alone do not say. */
@@ -83,14 +83,14 @@ function viewsOf(reports: readonly ClusterReport[]): ReadonlyMap<ClusterId, View
 }
 
 function trafficOf(report: ClusterReport): Readonly<Record<ServiceId, ObservedTraffic>> {
-  const services = [...new Set(report.traffic.map(({ service }) => service))].toSorted(compareNames);
-  return Object.fromEntries(services.map((service) => [service, trafficOfService(report, service)]));
+  const byService = [...Map.groupBy(report.traffic, ({ service }) => service)];
+  const sorted = byService.toSorted(([a], [b]) => compareNames(a, b));
+  return Object.fromEntries(sorted.map(([service, rows]) => [service, trafficOfService(report, service, rows)]));
 }
 
-function trafficOfService(report: ClusterReport, service: ServiceId): ObservedTraffic {
-  const rows = report.traffic.filter((row) => row.service === service);
+function trafficOfService(report: ClusterReport, service: ServiceId, rows: readonly TrafficRow[]): ObservedTraffic {
   const requests = sum(rows, (row) => row.requests);
-  const { startedAtMs, lengthMs } = windowOf(report, rows);
+  const { windowMs, receivedAtMs } = windowOf(report, service);
   const byDestination = Map.groupBy(rows, (row) => row.destination);
   const shares = [...byDestination]
     .toSorted(([a], [b]) => compareNames(a, b))
@@ -102,19 +102,14 @@ function trafficOfService(report: ClusterReport, service: ServiceId): ObservedTr
     requests,
     failures: sum(rows, (row) => row.failures),
     shares: Object.fromEntries(shares),
-    rps: lengthMs > 0 ? (requests * 1_000) / lengthMs : 0,
-    windowStartedAtMs: startedAtMs,
+    rps: windowMs > 0 ? (requests * 1_000) / windowMs : 0,
+    windowStartedAtMs: receivedAtMs - windowMs,
   };
 }
 
-/** The window that a service's rows were counted in: the one that began first, if they should differ. */
-export function windowOf(
-  report: ClusterReport,
-  rows: readonly TrafficRow[],
-): { readonly startedAtMs: number; readonly lengthMs: number } {
-  const lengthMs = Math.max(0, ...rows.map((row) => row.windowMs ?? report.windowMs));
-  const starts = rows.map((row) => (row.receivedAtMs ?? report.receivedAtMs) - (row.windowMs ?? report.windowMs));
-  return { lengthMs, startedAtMs: Math.min(report.receivedAtMs, ...starts) };
+/** The window that a service's rows were counted in: its own, for a heartbeat or another service's turn may have come since. */
+export function windowOf({ trafficSpans, windowMs, receivedAtMs }: ClusterReport, service: ServiceId): WindowSpan {
+  return trafficSpans?.[service] ?? { windowMs, receivedAtMs };
 }
 
 function sum<T>(values: readonly T[], of: (value: T) => number): number {

@@ -4,6 +4,7 @@ import type { DestinationKey } from "../../src/model/destination.ts";
 import type { ClusterId, Version } from "../../src/model/ids.ts";
 import { measured } from "../../src/planner/measure.ts";
 import { observe } from "../../src/planner/observed.ts";
+import { mergeReport } from "../../src/wire/merge-report.ts";
 import { aSettledFleet, CHECKOUT, cluster } from "./play.ts";
 
 const NOW = 100_000;
@@ -75,10 +76,29 @@ describe("observing", () => {
     });
   });
 
-  it("dates a window by its own arrival, not by a later heartbeat's", () => {
-    const traffic = [aRow("us-east/v1", 30, { receivedAtMs: NOW - 9_000, windowMs: 5_000 })];
-    const { clusters } = observe(reportsOf(aReport("us-east", { traffic })), CONTEXT);
+  it("dates a window by its own arrival, not by a later heartbeat's, and counts by its own length", () => {
+    const trafficSpans = { [CHECKOUT]: { receivedAtMs: NOW - 9_000, windowMs: 5_000 } };
+    const report = aReport("us-east", { traffic: [aRow("us-east/v1", 30)], trafficSpans });
+    const { clusters } = observe(reportsOf(report), CONTEXT);
     expect(clusters[cluster("us-east")]?.traffic[CHECKOUT]).toMatchObject({ windowStartedAtMs: NOW - 14_000, rps: 6 });
+  });
+
+  it("dates a window as the bus brought it, whatever came after", () => {
+    const head = { cluster: cluster("us-east"), uid: "u", bootId: "b" };
+    const workloads: WorkloadRow[] = [];
+    const window = { kind: "window", ...head, windowMs: 5_000, traffic: [aRow("us-east/v1", 30)], workloads } as const;
+    const beat = {
+      kind: "heartbeat",
+      ...head,
+      appliedHashes: {},
+      appliedCoverage: "complete",
+      isLinked: true,
+    } as const;
+    const rest = { refusals: [], peers: [], alarms: [], sentAtMs: 0 };
+    const first = mergeReport(undefined, { ...window, sequence: 1 }, NOW - 9_000);
+    const later = mergeReport(first, { ...beat, ...rest, sequence: 2 }, NOW - 100);
+    const { clusters } = observe(reportsOf(later), CONTEXT);
+    expect(clusters[cluster("us-east")]?.traffic[CHECKOUT]?.windowStartedAtMs).toBe(NOW - 14_000);
   });
 
   it("gives the same bytes in whatever order reports came", () => {
