@@ -9,6 +9,7 @@ import { rolledBackBelow } from "./store-refusals.ts";
 export type Landing =
   | { readonly kind: "committed"; readonly sequence: number }
   | { readonly kind: "lost" }
+  | { readonly kind: "too-large"; readonly bytes: number }
   | { readonly kind: "refused"; readonly refusal: Refusal };
 
 /** What landing a record needs. */
@@ -21,6 +22,8 @@ export interface LandingParts {
   readonly storeTimeoutMs: number;
 }
 
+/** Most bytes of a record: what a NATS message holds by default (1 MiB), less room for its headers. */
+export const RECORD_BYTES_MAX = 1_024 * 1_024 - 4_096;
 /** Pause before the store is asked again, in ms. */
 const RETRY_PAUSE_MS = 100;
 
@@ -41,6 +44,8 @@ export async function land(
 ): Promise<Landing> {
   const expected = parts.ledger.state.sequence;
   const bytes = parts.codec.encodeRecord(record);
+  // The store would never take it, and asking again and again would hold up every other command.
+  if (bytes.length > RECORD_BYTES_MAX) return { kind: "too-large", bytes: bytes.length };
   const attempt = { parts, expected, nonce: record.nonce, signal };
   for (;;) {
     signal.throwIfAborted();

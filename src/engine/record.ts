@@ -1,6 +1,7 @@
 import type { Envelope } from "../model/command.ts";
 import type { FleetEvent, LogRecord } from "../model/event.ts";
 import type { FleetState } from "../model/fleet.ts";
+import { recordedCommand } from "./recorded-command.ts";
 
 /** Who writes, and under which name the append is known. */
 export interface Authorship {
@@ -23,7 +24,7 @@ export function recordOf(
     ...authorship,
     atMs: envelope.atMs,
     actor: envelope.actor,
-    command: envelope.command,
+    command: recordedCommand(state, envelope.command, events),
     events: withAnswer(envelope, events),
   };
 }

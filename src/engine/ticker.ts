@@ -1,4 +1,4 @@
-import type { Command, Measured } from "../model/command.ts";
+import type { Command, Measured, Proposal } from "../model/command.ts";
 import type { FleetState } from "../model/fleet.ts";
 import type { ClusterId, RouteSetHash } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
@@ -74,9 +74,12 @@ export class Ticker {
   async #propose({ proposals, routeSets }: PlanRun, signal: AbortSignal): Promise<void> {
     if (proposals.length === 0) return;
     const { codec, ledger } = this.#parts;
-    const chunks = chunksOf(missingFrom(ledger.state, routeSets), codec);
-    const commands: Command[] = chunks.map((chunk) => ({ kind: "store-route-sets", routeSets: chunk }));
-    commands.push({ kind: "propose", proposals, observed: this.#parts.observed() });
+    const observed = this.#parts.observed();
+    const commands = batchesOf(proposals).flatMap((batch): readonly Command[] => {
+      const chunks = chunksOf(missingFrom(ledger.state, namedIn(batch, routeSets)), codec);
+      const storing = chunks.map((chunk) => ({ kind: "store-route-sets", routeSets: chunk }) as const);
+      return [...storing, { kind: "propose", proposals: batch, observed }];
+    });
     await Promise.all(commands.map((command) => this.#submit(command, signal)));
   }
 
@@ -89,6 +92,11 @@ export class Ticker {
 }
 
 type RouteSets = Readonly<Record<RouteSetHash, RouteSet>>;
+
+function namedIn(proposals: readonly Proposal[], routeSets: RouteSets): RouteSets {
+  const hashes = new Set(proposals.flatMap(({ plan }) => Object.values(plan.routeSets)));
+  return Object.fromEntries(Object.entries(routeSets).filter(([hash]) => hashes.has(hash as RouteSetHash)));
+}
 
 function missingFrom(state: FleetState, routeSets: RouteSets): readonly (readonly [RouteSetHash, RouteSet])[] {
   const entries = Object.entries(routeSets) as [RouteSetHash, RouteSet][];
@@ -111,4 +119,26 @@ function chunksOf(entries: readonly (readonly [RouteSetHash, RouteSet])[], codec
     room -= size;
   }
   return chunks;
+}
+
+/** What one release adds to the record of a plan, in bytes: two names, a hash and what frames them. */
+const RELEASE_BYTES_MAX = 384;
+
+/** Splits proposals into records that stay under the limit; one that is larger by itself gets its own. */
+function batchesOf(proposals: readonly Proposal[]): readonly (readonly Proposal[])[] {
+  const batches: Proposal[][] = [];
+  let room = 0;
+  for (const proposal of proposals) {
+    const { plan } = proposal;
+    const size = JSON.stringify(plan).length + Object.keys(plan.routeSets).length * RELEASE_BYTES_MAX;
+    let batch = batches.at(-1);
+    if (batch === undefined || size > room) {
+      batch = [];
+      batches.push(batch);
+      room = ROUTE_SETS_RECORD_BYTES_MAX;
+    }
+    batch.push(proposal);
+    room -= size;
+  }
+  return batches;
 }

@@ -10,7 +10,7 @@ import { reasonOf } from "./deadline.ts";
 import { noncePrefix } from "./chain.ts";
 import type { Decider } from "./decider.ts";
 import type { Halts } from "./halts.ts";
-import { land } from "./land.ts";
+import { land, RECORD_BYTES_MAX } from "./land.ts";
 import type { Landing, LandingParts } from "./land.ts";
 import type { LogTime } from "./log-time.ts";
 import type { Committed, ForwardedCommand, Randomness } from "./ports.ts";
@@ -134,6 +134,7 @@ export class Writer {
       const unknown = this.#unknownElsewhere(events);
       if (unknown !== undefined) return refuse(unknown);
       const landing = await this.#land(state, { envelope, events });
+      if (landing.kind === "too-large") return refuse(tooLarge(landing.bytes));
       if (landing.kind === "refused") return this.#storeRefuses(landing.refusal);
       if (landing.kind === "committed") return this.#committed(landing.sequence);
       if (isTerm) return refuse(noLeader("another replica took the lead first"));
@@ -205,6 +206,11 @@ const NOTHING_TO_RECOVER: Refusal = {
   field: "",
   message: "the log is not behind any agent, so there is nothing to recover; nothing was changed",
 };
+
+function tooLarge(bytes: number): Refusal {
+  const message = `makes a record of ${bytes} bytes, and the log takes ${RECORD_BYTES_MAX}; ask for it in smaller parts`;
+  return { code: "DOC_TOO_LARGE", field: "", message };
+}
 
 function stuck(): Refusal {
   const message =

@@ -7,10 +7,18 @@ import { changesOf } from "./evolve-plans.ts";
 import { gateOf } from "./pace.ts";
 import type { PaceContext } from "./pace.ts";
 
+/** Keeps the record small: so many releases are 400 KiB. Who is left over has its turn with the next tick. */
+const EVENTS_AT_ONCE_MAX = 1_500;
+
 /** Lets every rollout whose last wave did well take its next, settles those at their end, and says what the others wait for. */
 export function advancedRollouts(state: FleetState, context: PaceContext): readonly FleetEvent[] {
   const services = [...state.services].toSorted(([a], [b]) => compareNames(a, b));
-  return services.flatMap(([, service]) => advanced(state, service, context));
+  const events: FleetEvent[] = [];
+  for (const [, service] of services) {
+    if (events.length >= EVENTS_AT_ONCE_MAX) break;
+    events.push(...advanced(state, service, context));
+  }
+  return events;
 }
 
 function advanced(state: FleetState, service: ServiceState, context: PaceContext): readonly FleetEvent[] {

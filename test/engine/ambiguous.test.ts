@@ -107,6 +107,17 @@ describe("a log that takes no records", { timeout: TIMEOUT_MS }, () => {
     expect(await registrationsInLog()).toEqual(["c1", "c3"]);
   });
 
+  it("is not asked for what it can never take: refused with its size, and the next command is taken", async () => {
+    const wide = registration("c1");
+    const { command } = wide;
+    if (command.kind !== "register-cluster") throw new Error("no registration");
+    const rttMs = Object.fromEntries(Array.from({ length: 40_000 }, (_, index) => [`cluster-${index}`, 1]));
+    const spec = { ...command.spec, rttMs };
+    const answer = await replica.engine.submit({ ...wide, command: { ...command, spec } }, AbortSignal.timeout(8_000));
+    expect(answer).toMatchObject({ ok: false, refusal: { code: "DOC_TOO_LARGE" } });
+    expect(await replica.engine.submit(registration("c2"), signal)).toMatchObject({ ok: true });
+  });
+
   it("does not keep a replica from ending", async () => {
     relay.set("cut");
     const begun = replica.engine.submit(registration("c1"), signal);
