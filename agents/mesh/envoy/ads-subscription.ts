@@ -103,6 +103,7 @@ function isRefusalObsolete({ nack }: Subscription, want: ReadonlyMap<string, Res
 
 /** The refusal that still stands against what the client shall have. */
 export function standingNack(subscription: Subscription, snapshot: Snapshot): Nack | undefined {
+  if (subscription.nack === undefined) return undefined;
   return isRefusalObsolete(subscription, wanted(subscription, snapshot)) ? undefined : subscription.nack;
 }
 

@@ -74,7 +74,7 @@ function inputOf({ plan, service, avoid, endpoints, accepted }: Sources): Servic
 }
 
 function isSame(a: ServiceInput, b: ServiceInput): boolean {
-  return a.hash === b.hash && a.avoid === b.avoid && isDeepStrictEqual(a.local, b.local);
+  return a.hash === b.hash && a.avoid === b.avoid && (a.local === b.local || isDeepStrictEqual(a.local, b.local));
 }
 
 /** Services whose plan their proxyless callers, who are connected now, would misread. */

@@ -2,9 +2,11 @@ import { create } from "@bufbuild/protobuf";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import type { Protocol, RequestPolicy } from "../../../src/model/service.ts";
-import type {
+import type { RetryPolicySchema } from "../../../proto/gen/envoy/config/route/v3/route_components_pb.ts";
+import {
   HeaderMatcherSchema,
-  RetryPolicySchema,
+  RetryPolicy_RetryHostPredicateSchema,
+  RetryPolicy_RetryPrioritySchema,
 } from "../../../proto/gen/envoy/config/route/v3/route_components_pb.ts";
 import { PreviousHostsPredicateSchema } from "../../../proto/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts";
 import { PreviousPrioritiesConfigSchema } from "../../../proto/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.ts";
@@ -62,28 +64,33 @@ function afterSending({ retries, perTryTimeoutMs }: RequestPolicy, protocol: Pro
   return { on: `${UNSENT},${protocol === "grpc" ? NO_GRPC_ANSWER : NO_ANSWER}`, retries, perTryTimeoutMs };
 }
 
-const PREVIOUS_HOSTS = {
+const PREVIOUS_HOSTS = create(RetryPolicy_RetryHostPredicateSchema, {
   name: "envoy.retry_host_predicates.previous_hosts",
   configType: {
     case: "typedConfig",
     value: anyPack(PreviousHostsPredicateSchema, create(PreviousHostsPredicateSchema)),
   },
-} as const;
+});
 
 /** Each try goes to another priority: a silent cluster costs one try, not all of them. */
-const PREVIOUS_PRIORITIES = {
+const PREVIOUS_PRIORITIES = create(RetryPolicy_RetryPrioritySchema, {
   name: "envoy.retry_priorities.previous_priorities",
   configType: {
     case: "typedConfig",
     value: anyPack(PreviousPrioritiesConfigSchema, create(PreviousPrioritiesConfigSchema, { updateFrequency: 1 })),
   },
-} as const;
+});
+
+const SAID_UNSERVED = create(HeaderMatcherSchema, {
+  name: UNSERVED_HEADER,
+  headerMatchSpecifier: { case: "presentMatch", value: true },
+});
 
 function retry({ on, retries, perTryTimeoutMs }: Retry): RetryInit {
   return {
     retryOn: on,
     numRetries: retries,
-    retriableHeaders: [{ name: UNSERVED_HEADER, headerMatchSpecifier: { case: "presentMatch", value: true } }],
+    retriableHeaders: [SAID_UNSERVED],
     retryPriority: PREVIOUS_PRIORITIES,
     retryHostPredicate: [PREVIOUS_HOSTS],
     hostSelectionRetryMaxAttempts: 3n,

@@ -8,12 +8,14 @@ import type { RouteConfiguration } from "../../../proto/gen/envoy/config/route/v
 import { RouteConfigurationSchema } from "../../../proto/gen/envoy/config/route/v3/route_pb.ts";
 import type {
   HeaderMatcherSchema,
-  RouteActionSchema,
   RouteSchema,
   VirtualHost,
   WeightedCluster_ClusterWeightSchema,
 } from "../../../proto/gen/envoy/config/route/v3/route_components_pb.ts";
-import { VirtualHostSchema } from "../../../proto/gen/envoy/config/route/v3/route_components_pb.ts";
+import {
+  VirtualHostSchema,
+  WeightedClusterSchema,
+} from "../../../proto/gen/envoy/config/route/v3/route_components_pb.ts";
 import { milliseconds } from "./render-address.ts";
 import type { RenderedDestination } from "./render-destinations.ts";
 import { destinationsOf, ordinalOf } from "./render-destinations.ts";
@@ -25,7 +27,6 @@ import {
   outboundEnvoyCluster,
   outboundName,
 } from "./render-names.ts";
-import type { RetryCase } from "./render-retry.ts";
 import { retryCases } from "./render-retry.ts";
 
 export type RouteInit = MessageInitShape<typeof RouteSchema>;
@@ -52,6 +53,8 @@ export function virtualHost(routeSet: RouteSet, hosts: Hosts): VirtualHost {
   return create(VirtualHostSchema, {
     name: routeSet.service,
     domains: hosts === "any-host" ? ["*"] : [...hostsOf(routeSet.service)],
+    // What a gateway goes by, together with the version below. A fallback elsewhere is told as well.
+    requestHeadersToAdd: [header(SERVICE_HEADER, routeSet.service)],
     routes: routeSet.rules.flatMap((rule) => routesOf(rule, { routeSet, destinations })),
   });
 }
@@ -64,24 +67,15 @@ interface Within {
 function routesOf(rule: Rule, within: Within): readonly RouteInit[] {
   const { request, protocol } = within.routeSet;
   if (rule.routes.length === 0) return [nowhere(rule)];
-  return retryCases(request, protocol).map((retryCase) => ({
-    match: {
-      pathSpecifier: { case: "prefix", value: "/" },
-      headers: [...headerMatches(rule), ...retryCase.headers],
+  const split = create(WeightedClusterSchema, { clusters: rule.routes.map((route) => weighted(route, within)) });
+  const timeout = milliseconds(request.requestTimeoutMs);
+  return retryCases(request, protocol).map(({ headers, policy }) => ({
+    match: { pathSpecifier: { case: "prefix", value: "/" }, headers: [...headerMatches(rule), ...headers] },
+    action: {
+      case: "route",
+      value: { clusterSpecifier: { case: "weightedClusters", value: split }, timeout, retryPolicy: policy },
     },
-    action: { case: "route", value: action(rule, retryCase, within) },
   }));
-}
-
-function action(rule: Rule, { policy }: RetryCase, within: Within): MessageInitShape<typeof RouteActionSchema> {
-  return {
-    clusterSpecifier: {
-      case: "weightedClusters",
-      value: { clusters: rule.routes.map((route) => weighted(route, within)) },
-    },
-    timeout: milliseconds(within.routeSet.request.requestTimeoutMs),
-    retryPolicy: policy,
-  };
 }
 
 function weighted(
@@ -92,8 +86,7 @@ function weighted(
   return {
     name: outboundEnvoyCluster(service, route.destination, ordinalOf(destinations, route)),
     weight: route.weight,
-    // What a gateway goes by. Set on every try, so that a fallback elsewhere is told as well.
-    requestHeadersToAdd: [header(SERVICE_HEADER, service), header(VERSION_HEADER, route.destination.version)],
+    requestHeadersToAdd: [header(VERSION_HEADER, route.destination.version)],
   };
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { toBinary } from "@bufbuild/protobuf";
 import type { ServiceId } from "../../../src/model/ids.ts";
 import type { Kind, Rendered } from "./render.ts";
@@ -46,6 +46,6 @@ export function sealOne({ schema, message, ...rest }: Rendered): Resource {
 /** Names a resource by its bytes. */
 export function sealBytes(resource: Omit<Rendered, "schema" | "message">, bytes: Uint8Array): Resource {
   const { kind, name, audience, services } = resource;
-  const version = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+  const version = hash("sha256", bytes).slice(0, 16);
   return { kind, name, audience, services, typeUrl: TYPE_URLS[kind], bytes, version };
 }
