@@ -95,5 +95,6 @@ describe("an agent and planners whose certificates live for seconds", { timeout:
     await stage.until("it has a new one", async () => (await agentSerial()) !== before);
     await stage.until("it is linked", async () => (await stage.agent("east"))?.isLinked === true);
     await planArrives(9_999);
+    expect(stage.log("east")).not.toMatch(/refuses a plan/);
   });
 });

@@ -1,5 +1,4 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client, credentials } from "@grpc/grpc-js";
@@ -17,9 +16,12 @@ import type { Refusal } from "../../src/model/refusal.ts";
 import { rpcService } from "../../src/wire/rpc.ts";
 import { AdminService } from "../../proto/gen/weir/v1/admin_pb.ts";
 import { freePort } from "../support/nats/server.ts";
+import { agentDocument, endpointsDocument, HOST, plannerDocument, serviceDocument } from "./documents.ts";
+import type { PlannerPorts, StageOptions } from "./documents.ts";
+import { fetched } from "./fetched.ts";
+import type { AgentView, ReplicaView, Run } from "./views.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-const HOST = "127.0.0.1";
 
 /** Nothing that a test waits for takes longer, on a slow machine neither. */
 export const PATIENCE_MS = 60_000;
@@ -27,57 +29,8 @@ export const PATIENCE_MS = 60_000;
 /** Time for a whole test. */
 export const TEST_MS = 180_000;
 
-/** Short times, so that a test takes seconds. They are configuration; nothing else differs. */
-const TIMING = { tickMs: 200, heartbeatMs: 500, leaderTimeoutMs: 4_000, electionSpreadMs: 300 };
-const SETTINGS = {
-  // A busy machine must not look like a silent cluster.
-  unknownAfterMs: 8_000,
-  deadAfterMs: 12_000,
-  healthyAfterMs: 1_000,
-  coldStartMs: 2_000,
-  rampStepMs: 300,
-  emergencyWatchMs: 500,
-  routineIntervalMs: 300,
-};
-
 /** The planner replicas that every stage has room for. */
 export type ReplicaName = "p1" | "p2";
-
-/** What one run of `weir` printed, and how it ended. */
-export interface Run {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** What an agent says of itself on its operator's socket. */
-export interface AgentView {
-  readonly position?: string;
-  readonly isLinked: boolean;
-  readonly appliedHashes: Readonly<Record<string, string>>;
-  readonly alarms: readonly string[];
-  readonly refusals: readonly { readonly code: string }[];
-}
-
-/** What `weir status -o json` shows of a replica. */
-export interface ReplicaView {
-  readonly replica: string;
-  readonly isLeading?: boolean;
-  readonly epoch?: string;
-  readonly halted?: string;
-}
-
-interface PlannerPorts {
-  readonly join: number;
-  readonly agent: number;
-  readonly operator: number;
-  readonly http: number;
-}
-
-/** What a stage may want otherwise of its planners. */
-export interface StageOptions {
-  readonly certificates?: Readonly<Record<string, number>>;
-}
 
 /**
  * A whole installation in processes of their own: one nats-server in operator mode, planner replicas, agents whose mesh is
@@ -111,16 +64,14 @@ export class Stage {
   /** Writes the configuration of the replicas. */
   async configure(options: StageOptions): Promise<void> {
     for (const replica of ["p1", "p2"]) {
-      const [joins, agent] = [await freePort(HOST), await freePort(HOST)];
-      this.#ports.set(replica, { join: joins, agent, operator: await freePort(HOST), http: await freePort(HOST) });
+      this.#ports.set(replica, await freePorts());
     }
     for (const [replica, ports] of this.#ports) this.#writeConfig(replica, { replica, ports, options });
   }
 
   /** A third process that goes by the name of a replica, with ports of its own. */
   async startTwinOf(replica: ReplicaName): Promise<void> {
-    const [joins, agent] = [await freePort(HOST), await freePort(HOST)];
-    const ports = { join: joins, agent, operator: await freePort(HOST), http: await freePort(HOST) };
+    const ports = await freePorts();
     this.#ports.set("twin", ports);
     this.#writeConfig("twin", { replica, ports, options: {} });
     this.startPlanner("twin");
@@ -167,16 +118,8 @@ export class Stage {
   }
 
   writeAgent(cluster: string): void {
-    const endpoints = { services: { "shop/checkout": { v1: [{ address: HOST, port: 9_000, capacityRps: 1_000 }] } } };
-    writeFileSync(this.#file(`${cluster}-endpoints.yaml`), stringify(endpoints));
-    const config = {
-      dataDir: `${cluster}-data`,
-      mesh: { kind: "memory" },
-      bakeMs: 200,
-      gateway: { address: HOST, port: 15_443 },
-      endpointsFile: `${cluster}-endpoints.yaml`,
-    };
-    writeFileSync(this.#file(`${cluster}.yaml`), stringify(config));
+    writeFileSync(this.#file(`${cluster}-endpoints.yaml`), stringify(endpointsDocument()));
+    writeFileSync(this.#file(`${cluster}.yaml`), stringify(agentDocument(cluster)));
   }
 
   /** Declares shop/checkout as v1 in these clusters and waits until each agent routes it. */
@@ -188,23 +131,9 @@ export class Stage {
     });
   }
 
-  async applyService({
-    clusters,
-    port,
-  }: {
-    readonly clusters: readonly string[];
-    readonly port: number;
-  }): Promise<void> {
-    const document = {
-      kind: "Service",
-      name: "shop/checkout",
-      protocol: "http",
-      port,
-      stableVersion: "v1",
-      pace: { maxStep: "25%", bake: "300ms" },
-      deployments: clusters.map((cluster) => ({ cluster, version: "v1", capacityRps: 1_000 })),
-    };
-    writeFileSync(this.#file("service.yaml"), stringify(document));
+  /** Declares it, and waits for nobody. */
+  async applyService(service: { readonly clusters: readonly string[]; readonly port: number }): Promise<void> {
+    writeFileSync(this.#file("service.yaml"), stringify(serviceDocument(service)));
     await this.json(["service", "apply", "-f", this.#file("service.yaml")]);
   }
 
@@ -390,37 +319,12 @@ export class Stage {
 
   #writeConfig(
     name: string,
-    {
-      replica,
-      ports,
-      options,
-    }: { readonly replica: string; readonly ports: PlannerPorts; readonly options: StageOptions },
+    place: { readonly replica: string; readonly ports: PlannerPorts; readonly options: StageOptions },
   ): void {
-    const at = (port: number): string => `${HOST}:${port}`;
-    const everyone = (kind: "join" | "agent" | "operator"): readonly string[] =>
-      ["p1", "p2"].map((known) => at(this.#ports.get(known)?.[kind] ?? 0));
-    const fleet = (path: string): string => join("fleet", path);
-    const config = {
-      replica,
-      pki: { caCertificate: fleet("pki/ca.crt"), caKey: fleet("pki/ca.key") },
-      nats: {
-        urls: [this.natsUrl],
-        credentials: fleet("nats/planner.creds"),
-        fleetSigner: fleet("nats/fleet-signer.json"),
-      },
-      listen: {
-        join: at(ports.join),
-        agent: at(ports.agent),
-        operator: at(ports.operator),
-        http: at(ports.http),
-        socket: `${name}.sock`,
-      },
-      advertise: { join: everyone("join"), agent: everyone("agent"), operator: everyone("operator") },
-      certificates: options.certificates ?? {},
-      timing: TIMING,
-      settings: SETTINGS,
-    };
-    writeFileSync(this.#file(`${name}.yaml`), stringify(config));
+    const everyone = ["p1", "p2"].map((known) => this.#ports.get(known)).filter((known) => known !== undefined);
+    const { natsUrl } = this;
+    const document = plannerDocument({ ...place, everyone, natsUrl, socket: `${name}.sock` }, place.options);
+    writeFileSync(this.#file(`${name}.yaml`), stringify(document));
   }
 }
 
@@ -442,21 +346,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   return stage;
 }
 
-interface Asked {
-  readonly socketPath?: string;
-  readonly host?: string;
-  readonly port?: number;
-  readonly path: string;
-}
-
-async function fetched(asked: Asked): Promise<{ readonly status: number; readonly body: string } | undefined> {
-  return await new Promise((resolve) => {
-    const request = get({ ...asked, timeout: 2_000 }, (response) => {
-      let body = "";
-      response.setEncoding("utf8").on("data", (text: string) => (body += text));
-      response.once("end", () => resolve({ status: response.statusCode ?? 0, body }));
-    });
-    request.once("timeout", () => request.destroy());
-    request.once("error", () => resolve(undefined));
-  });
+async function freePorts(): Promise<PlannerPorts> {
+  const [joins, agent] = [await freePort(HOST), await freePort(HOST)];
+  return { join: joins, agent, operator: await freePort(HOST), http: await freePort(HOST) };
 }
