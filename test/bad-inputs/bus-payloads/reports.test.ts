@@ -121,6 +121,7 @@ describe("a report that cannot be", { timeout: LIMIT_MS }, () => {
       return (await c1()).verdict === Verdict.UNKNOWN;
     });
     await untilHealthy();
+    expect((await c1()).verdict).toBe(Verdict.HEALTHY);
   });
 
   it("46: of 1.1 MB does not pass the broker, whose connection it ends", async () => {

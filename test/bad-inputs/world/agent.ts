@@ -25,9 +25,12 @@ export class AgentSite {
   }
 
   /** Starts the agent. */
-  start(token = "", wrapper: readonly string[] = []): Running {
-    const [command = "", ...args] = [...wrapper, process.execPath, MAIN, "--config", this.config];
-    const running = run(command, args, token === "" ? {} : { WEIR_AGENT_TOKEN: token });
+  start(token = ""): Running {
+    const running = run(
+      process.execPath,
+      [MAIN, "--config", this.config],
+      token === "" ? {} : { WEIR_AGENT_TOKEN: token },
+    );
     this.#runs.push(running);
     return running;
   }

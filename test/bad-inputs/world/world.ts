@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
-import { credentials } from "@grpc/grpc-js";
+import { credentials, status } from "@grpc/grpc-js";
 import type { Client } from "@grpc/grpc-js";
 import { ClusterService } from "../../../proto/gen/weir/v1/fleet_pb.ts";
 import { PlanService } from "../../../proto/gen/weir/v1/plan_pb.ts";
@@ -150,7 +150,12 @@ export class World {
 
   /** As `ask`; fails unless it succeeds. */
   async must<T = Readonly<Record<string, unknown>>>(service: DescService, method: string, request: object): Promise<T> {
-    const answer = await this.ask(service, method, request);
+    let answer = await this.ask(service, method, request);
+    // A read is repeated when its connection broke, as any client does: on a busy machine keepalives come late.
+    while (answer.status === UNAVAILABLE && answer.code === "" && READS.test(method)) {
+      // oxlint-disable-next-line eslint/no-await-in-loop
+      answer = await this.ask(service, method, request);
+    }
     if (answer.status !== 0) throw new Error(`${method}: ${answer.code} ${answer.field}: ${answer.message}`);
     return answer.value as T;
   }
@@ -230,6 +235,11 @@ export class World {
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
+
+const UNAVAILABLE: number = status.UNAVAILABLE;
+
+/** Methods that change nothing. */
+const READS = /^(get|list|whoAmI)/;
 
 /** As long as the slowest thing that goes on by itself in these worlds: some ticks. */
 const QUIET_MS = 700;
