@@ -89,7 +89,11 @@ function checkRescue({ cluster, held, next, judged }: Moved, { state, service, p
   const isAborted =
     service.inputsCause === "abort" &&
     [...state.shifts.values()].some(
-      (shift) => shift.phase === "aborted" && shift.service === service.spec.service && shift.sources.includes(cluster),
+      (shift) =>
+        shift.phase === "aborted" &&
+        shift.service === service.spec.service &&
+        shift.sources.includes(cluster) &&
+        (shift.endedAtMs ?? 0) >= (service.rollout?.committedAtMs ?? 0),
     );
   if (isAborted) return undefined;
   for (const { destination, weight } of held) {

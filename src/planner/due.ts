@@ -3,6 +3,7 @@ import { compareNames } from "../model/ids.ts";
 import type { ServiceId } from "../model/ids.ts";
 import type { Observed } from "../model/observed.ts";
 import type { Settings } from "../model/settings.ts";
+import { sendsToNonMember } from "./released.ts";
 import { drainsOf, runningShifts } from "./urgency.ts";
 
 /** What a person or a loss caused is planned at once, whatever is under way. */
@@ -38,11 +39,18 @@ function haveInputsMoved({ inputsSequence, plannedSequence }: ServiceState): boo
 }
 
 /** Whether moved inputs may be planned now, or wait for the step under way and for the routine's own interval. */
-function isTurn(state: FleetState, { inputsCause = "measured", rollout }: ServiceState, moment: Moment): boolean {
-  if (state.freeze !== undefined && AUTOMATIC.has(inputsCause)) return false;
+function isTurn(state: FleetState, service: ServiceState, moment: Moment): boolean {
+  const { inputsCause = "measured", rollout } = service;
+  if (state.freeze !== undefined && AUTOMATIC.has(inputsCause) && !isOperated(state, service)) return false;
   if (rollout === undefined || AT_ONCE.has(inputsCause)) return true;
   if (!rollout.isSettled) return false;
   return inputsCause !== "measured" || hasRested(rollout.committedAtMs, moment);
+}
+
+/** Whether an operator's act is under way, which a loss that waits for the thaw must not hold up. */
+function isOperated(state: FleetState, service: ServiceState): boolean {
+  const isMoved = runningShifts(state, service).length + drainsOf(state, service).length > 0;
+  return isMoved || sendsToNonMember(state, service);
 }
 
 /** Flapping numbers may move a service once per interval (L5: bounded output for any input). */

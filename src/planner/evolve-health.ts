@@ -12,8 +12,14 @@ export const HEALTH_FOLDS: Folds<
   "recovery-changed": foldRecovery,
   "ramp-changed": foldRamp,
   "fleet-frozen": (draft, { reason }) => draft.assign({ freeze: { sinceMs: draft.atMs, reason } }),
-  "fleet-thawed": (draft) => draft.thaw(),
+  "fleet-thawed": thaw,
 };
+
+/** What was lost meanwhile may have been passed over by a plan that an operator asked for: everything is planned anew. */
+function thaw(draft: Draft): void {
+  draft.thaw();
+  draft.raiseInputsWhere(() => true, "lost");
+}
 
 function foldVerdict(draft: Draft, { cluster, verdict }: EventOf<"verdict-changed">): void {
   const before = draft.state.clusters.get(cluster);

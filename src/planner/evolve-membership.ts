@@ -1,4 +1,5 @@
 import type { ClusterSpec, ClusterState } from "../model/cluster.ts";
+import { destinationOf } from "../model/destination.ts";
 import type { ServiceState } from "../model/fleet.ts";
 import type { ClusterId } from "../model/ids.ts";
 import { sameGateway } from "./cluster-spec.ts";
@@ -28,8 +29,7 @@ export const MEMBERSHIP_FOLDS: Folds<MembershipKind> = {
   "cluster-greeted": greet,
   "certificate-renewed": (draft, { cluster, serial }) =>
     draft.changeCluster(cluster, (before) => issued(before, serial)),
-  "cluster-quarantined": (draft, { cluster }) =>
-    draft.changeCluster(cluster, (before) => ({ ...before, isQuarantined: true })),
+  "cluster-quarantined": (draft, { cluster }) => quarantine(draft, cluster),
   "cluster-revoked": (draft, { cluster }) => revoke(draft, cluster),
   "cluster-unregistered": (draft, { cluster }) => unregister(draft, cluster),
   "cluster-cordoned": foldCordon,
@@ -96,6 +96,11 @@ function greet(draft: Draft, { cluster, gateway, features }: EventOf<"cluster-gr
   }
 }
 
+function quarantine(draft: Draft, cluster: ClusterId): void {
+  draft.changeCluster(cluster, (before) => ({ ...before, isQuarantined: true }));
+  draft.raiseInputsWhere((service) => runsIn(service, cluster), "lost");
+}
+
 function revoke(draft: Draft, cluster: ClusterId): void {
   draft.changeCluster(cluster, ({ drain: _drain, ramp: _ramp, ...before }) => ({
     ...before,
@@ -112,13 +117,14 @@ function unregister(draft: Draft, cluster: ClusterId): void {
   draft.write("clusters").delete(cluster);
   draft.raiseInputsWhere((service) => concerns(service, cluster), "lost");
   for (const [id, service] of draft.state.services) {
-    if (service.released[cluster] === undefined && service.pins[cluster] === undefined) continue;
     // Its revision only ever grows, so that the same name registered anew starts above what its agent may hold.
-    draft.write("revisions").set(cluster, draft.sequence);
+    if (service.released[cluster] !== undefined) draft.write("revisions").set(cluster, draft.sequence);
     draft.changeService(id, (before) => ({
       ...before,
       released: without(before.released, cluster),
       pins: without(before.pins, cluster),
+      demandRps: without(before.demandRps, cluster),
+      reported: withoutDestinations(before.reported, cluster),
     }));
   }
 }
@@ -137,6 +143,12 @@ function foldCordon(draft: Draft, event: EventOf<CordonKind>): void {
   // What returns is paced by its ramp; it need not be watched as what is taken away.
   const cause = event.kind === "cluster-uncordoned" ? "ramp" : "operator";
   draft.raiseInputsWhere((service) => runsIn(service, event.cluster), cause);
+}
+
+/** What it reported of itself is not what another cluster of the same name has. */
+function withoutDestinations(reported: ServiceState["reported"], cluster: ClusterId): ServiceState["reported"] {
+  const others = Object.entries(reported).filter(([key]) => destinationOf(key)?.cluster !== cluster);
+  return Object.fromEntries(others);
 }
 
 /** Whether a version of the service is declared to run in the cluster. */

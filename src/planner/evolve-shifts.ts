@@ -33,9 +33,10 @@ function move(draft: Draft, event: EventOf<"shift-moved">): void {
   }
   draft.write("shifts").set(event.shift, { ...after, endedAtMs: draft.atMs });
   forgetOldest(draft);
-  if (event.phase !== "aborted") return;
+  // A shift that failed must not go on to its target with nobody in charge: it goes back as well, in no hurry.
+  if (event.phase !== "aborted" && event.phase !== "failed") return;
   draft.changeService(before.service, (service) => pinned(service, before.sources, (source) => before.before[source]));
-  draft.raiseInputs(before.service, "abort");
+  draft.raiseInputs(before.service, event.phase === "aborted" ? "abort" : "operator");
 }
 
 function pinned(

@@ -44,6 +44,15 @@ export function sendersTo(state: FleetState, cluster: ClusterId): readonly Sende
   );
 }
 
+/** Whether anybody is told to send the service's requests to a cluster that was cut off or forgotten. */
+export function sendsToNonMember(state: FleetState, service: ServiceState): boolean {
+  return sourcesOf(service)
+    .filter((source) => isMember(state, source))
+    .some((source) =>
+      (releasedSplit(state, service, source) ?? []).some(({ destination }) => !isMember(state, destination.cluster)),
+    );
+}
+
 function isMember(state: FleetState, cluster: ClusterId): boolean {
   return state.clusters.get(cluster)?.membership === "active";
 }

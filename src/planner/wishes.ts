@@ -1,6 +1,7 @@
 import { keyOf, sameSplit } from "../model/destination.ts";
 import type { Split } from "../model/destination.ts";
 import type { Shift } from "../model/shift.ts";
+import { weightOf } from "./eligible.ts";
 import { distanceBetween } from "./apportion.ts";
 import type { SourceOutlook } from "./outlook.ts";
 import { newestShiftOf, runningShiftOf } from "./step-limit.ts";
@@ -47,8 +48,14 @@ function isOperated(source: SourceOutlook, planning: Planning): boolean {
   return (
     runningShiftOf(source.cluster, planning) !== undefined ||
     isReturning(source, planning) ||
-    drainingWeight(source) > 0
+    drainingWeight(source) > 0 ||
+    sendsToNonMember(source)
   );
+}
+
+/** Whether a cluster that the source still sends to was revoked or unregistered: a person's act. */
+function sendsToNonMember({ now, offers }: SourceOutlook): boolean {
+  return offers.some(({ loss, destination }) => loss === "not-a-member" && weightOf(now, destination) > 0);
 }
 
 /** Where a source is held, though its pin or the planner would have it elsewhere. An abort is held by nothing. */
@@ -69,7 +76,11 @@ export function holdingShift({ source, split }: Target, planning: Planning): Shi
 
 /** Whether an abort is to bring the source back at once. */
 function isReturning({ cluster }: SourceOutlook, planning: Planning): boolean {
-  return planning.service.inputsCause === "abort" && newestShiftOf(cluster, planning)?.phase === "aborted";
+  const { inputsCause, rollout } = planning.service;
+  if (inputsCause !== "abort") return false;
+  const newest = newestShiftOf(cluster, planning);
+  // An older abort was brought about by the plan that followed it.
+  return newest?.phase === "aborted" && (newest.endedAtMs ?? 0) >= (rollout?.committedAtMs ?? 0);
 }
 
 /** Whether a source must move at once: an abort brings it back, or what it sends now is lost. */
