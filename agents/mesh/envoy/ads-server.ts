@@ -14,7 +14,7 @@ import { ok, refuse } from "../../../src/model/result.ts";
 import { rpcService } from "../../../src/wire/rpc.ts";
 import type { Offer, Response, Standing } from "./ads-stream.ts";
 import { AdsStream } from "./ads-stream.ts";
-import { createHash } from "node:crypto";
+import { versionOf } from "./snapshot.ts";
 
 /** Where proxies reach the agent: a TCP address or a unix socket. */
 export type AdsAddress = { readonly address: string; readonly port: number } | { readonly socket: string };
@@ -160,16 +160,10 @@ function encode({ typeUrl, nonce, resources }: Response): MessageInitShape<typeo
   return {
     typeUrl,
     nonce,
-    versionInfo: versionOf(resources),
+    // The same resources have the same version on every stream, so that two proxies can be compared.
+    versionInfo: versionOf(resources.map(({ name, version }) => `${name} ${version}`).join()),
     resources: resources.map(({ bytes }) => ({ typeUrl, value: bytes })),
   };
-}
-
-/** The same resources have the same version on every stream, so that two proxies can be compared. */
-function versionOf(resources: Response["resources"]): string {
-  const hash = createHash("sha256");
-  for (const { name, version } of resources) hash.update(`${name} ${version}\n`);
-  return hash.digest("hex").slice(0, 16);
 }
 
 async function bind(server: Server, { listen, tls }: AdsOptions): Promise<AdsAddress> {

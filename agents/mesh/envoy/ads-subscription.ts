@@ -24,8 +24,8 @@ export interface Subscription {
   /** Names that were answered, be it that there is no such thing. */
   answered: Set<string>;
   /** What the client holds or is about to. */
-  sent: Map<string, Resource>;
-  accepted: Map<string, Resource>;
+  readonly sent: Map<string, Resource>;
+  readonly accepted: Map<string, Resource>;
   pending: Pending | undefined;
   nack: Nack | undefined;
 }
@@ -68,14 +68,15 @@ function forgetUnsubscribed({ names, answered, sent, accepted }: Subscription): 
 }
 
 /** What of a snapshot this client shall have. */
-export function wanted(subscription: Subscription, snapshot: Snapshot): ReadonlyMap<string, Resource> {
-  const all = snapshot[subscription.kind];
-  if (subscription.isWildcard) return new Map([...all].filter(([, { audience }]) => audience === "envoy"));
-  return new Map([...subscription.names].flatMap((name) => entry(name, all.get(name))));
-}
-
-function entry(name: string, resource: Resource | undefined): readonly (readonly [string, Resource])[] {
-  return resource === undefined ? [] : [[name, resource]];
+export function wanted({ kind, isWildcard, names }: Subscription, snapshot: Snapshot): ReadonlyMap<string, Resource> {
+  if (isWildcard) return snapshot.envoy[kind];
+  const all = snapshot[kind];
+  const found = new Map<string, Resource>();
+  for (const name of names) {
+    const resource = all.get(name);
+    if (resource !== undefined) found.set(name, resource);
+  }
+  return found;
 }
 
 /**
@@ -85,14 +86,21 @@ function entry(name: string, resource: Resource | undefined): readonly (readonly
 export function additions(subscription: Subscription, snapshot: Snapshot): ReadonlyMap<string, Resource> | undefined {
   const { kind, sent } = subscription;
   const want = wanted(subscription, snapshot);
-  const changed = [...want].filter(([name, { version }]) => sent.get(name)?.version !== version);
-  if (!IS_COMPLETE[kind]) return changed.length === 0 ? undefined : new Map(changed);
-  const isDue = changed.length > 0 || isUnanswered(subscription) || isRefusalObsolete(subscription, want);
+  const changed = changedIn(want, sent);
+  if (!IS_COMPLETE[kind]) return changed.size === 0 ? undefined : changed;
+  const isDue = changed.size > 0 || isUnanswered(subscription) || isRefusalObsolete(subscription, want);
   return isDue ? new Map([...sent, ...want]) : undefined;
 }
 
+function changedIn(want: ReadonlyMap<string, Resource>, sent: ReadonlyMap<string, Resource>) {
+  const changed = new Map<string, Resource>();
+  for (const [name, resource] of want) if (sent.get(name)?.version !== resource.version) changed.set(name, resource);
+  return changed;
+}
+
 function isUnanswered({ names, answered }: Subscription): boolean {
-  return [...names].some((name) => !answered.has(name));
+  for (const name of names) if (!answered.has(name)) return true;
+  return false;
 }
 
 /** A client that refused something must hear that it is off the table. */
@@ -126,9 +134,8 @@ export function markSent(subscription: Subscription, resources: ReadonlyMap<stri
   subscription.pending = { nonce, resources };
   // The answer to this one says anew what the client thinks.
   subscription.nack = undefined;
-  subscription.sent = IS_COMPLETE[subscription.kind]
-    ? new Map(resources)
-    : new Map([...subscription.sent, ...resources]);
+  if (IS_COMPLETE[subscription.kind]) subscription.sent.clear();
+  for (const [name, resource] of resources) subscription.sent.set(name, resource);
   for (const name of subscription.names) subscription.answered.add(name);
 }
 
@@ -139,8 +146,8 @@ export function acknowledge(subscription: Subscription, nonce: string, refusal: 
   subscription.pending = undefined;
   if (refusal === undefined) {
     subscription.nack = undefined;
-    const kept = IS_COMPLETE[kind] ? [] : subscription.accepted;
-    subscription.accepted = new Map([...kept, ...pending.resources]);
+    if (IS_COMPLETE[kind]) subscription.accepted.clear();
+    for (const [name, resource] of pending.resources) subscription.accepted.set(name, resource);
   } else {
     subscription.nack = { kind, message: refusal, resources: newIn(pending, subscription.accepted) };
   }

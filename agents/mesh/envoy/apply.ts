@@ -79,6 +79,7 @@ function isSame(a: ServiceInput, b: ServiceInput): boolean {
 
 /** Services whose plan their proxyless callers, who are connected now, would misread. */
 function gaps(asked: Inputs, dialled: ReadonlySet<string>): ReadonlyMap<ServiceId, string> {
+  if (dialled.size === 0) return new Map();
   return new Map(
     [...asked.values()].flatMap(({ routeSet }) => {
       const gap = dialled.has(hostOf(routeSet.service)) ? proxylessGap(routeSet) : undefined;
@@ -93,6 +94,7 @@ interface Kept {
 }
 
 function keepingOld(asked: Inputs, { unsupported, accepted }: Kept): Inputs {
+  if (unsupported.size === 0) return asked;
   return new Map(
     [...asked].flatMap(([service, input]) => {
       const kept = unsupported.has(service) ? accepted.get(service) : input;

@@ -4,11 +4,9 @@ import type { Nack } from "./ads-subscription.ts";
 import type { Inputs, Outcome, Settlement } from "./isolate.ts";
 import { isolate } from "./isolate.ts";
 import type { Site } from "./render-input.ts";
-import type { Kind } from "./render.ts";
-import { KINDS } from "./render.ts";
 import type { Resource, Snapshot } from "./snapshot.ts";
 import { createSealer } from "./sealer.ts";
-import { snapshotOf } from "./snapshot.ts";
+import { resourcesIn, snapshotOf } from "./snapshot.ts";
 
 export interface PublisherOptions {
   readonly site: Site;
@@ -130,14 +128,17 @@ function createLingering(lingerMs: number): Lingering {
   const leaving = new Map<Resource, number>();
   return {
     with: (snapshot) => {
-      const kept = [...leaving].filter(([, at]) => performance.now() - at < lingerMs).map(([resource]) => resource);
-      return union(snapshot, [...kept, ...all(settled)]);
+      const now = performance.now();
+      const kept = [...leaving].filter(([, at]) => now - at < lingerMs).map(([resource]) => resource);
+      const missing = [...missingIn(snapshot, kept), ...missingIn(snapshot, resourcesIn(settled))];
+      return missing.length === 0 ? snapshot : snapshotOf([...missing, ...resourcesIn(snapshot)]);
     },
     settle: (snapshot) => {
       const now = performance.now();
-      for (const resource of all(settled)) if (!snapshot[resource.kind].has(resource.name)) leaving.set(resource, now);
-      for (const resource of leaving.keys()) if (snapshot[resource.kind].has(resource.name)) leaving.delete(resource);
-      for (const [resource, at] of leaving) if (now - at >= lingerMs) leaving.delete(resource);
+      for (const resource of missingIn(snapshot, resourcesIn(settled))) leaving.set(resource, now);
+      for (const [resource, at] of leaving) {
+        if (snapshot[resource.kind].has(resource.name) || now - at >= lingerMs) leaving.delete(resource);
+      }
       settled = snapshot;
     },
     dueMs: () => {
@@ -148,12 +149,9 @@ function createLingering(lingerMs: number): Lingering {
   };
 }
 
-function all(snapshot: Snapshot): readonly Resource[] {
-  return KINDS.flatMap((kind: Kind) => [...snapshot[kind].values()]);
-}
-
-/** `snapshot`, and of `others` what it has not. */
-function union(snapshot: Snapshot, others: readonly Resource[]): Snapshot {
-  const missing = others.filter(({ kind, name }) => !snapshot[kind].has(name));
-  return missing.length === 0 ? snapshot : snapshotOf([...missing, ...all(snapshot)]);
+/** Those whose names the snapshot does not have. */
+function missingIn(snapshot: Snapshot, resources: Iterable<Resource>): readonly Resource[] {
+  const missing: Resource[] = [];
+  for (const resource of resources) if (!snapshot[resource.kind].has(resource.name)) missing.push(resource);
+  return missing;
 }

@@ -15,8 +15,8 @@ import {
   steadyKey,
 } from "./render.ts";
 import type { Peer } from "./render.ts";
-import type { Resource, Snapshot } from "./snapshot.ts";
-import { sealBytes, sealOne, snapshotOf } from "./snapshot.ts";
+import type { Piece, Resource, Snapshot } from "./snapshot.ts";
+import { sealOne, sealPieces, snapshotOf, versionOf } from "./snapshot.ts";
 
 /** Makes snapshots, and only what changed of each anew. */
 export interface Sealer {
@@ -57,7 +57,7 @@ interface SealedService {
   readonly steady: Made<readonly Resource[]>;
   readonly routes: readonly Resource[];
   /** Its part of its port's routes, by the hosts that it answers to. */
-  readonly parts: Map<Hosts, Uint8Array>;
+  readonly parts: Map<Hosts, Piece>;
   /** What the gateway's routes are made of; the weights, which change most, are nothing to them. */
   readonly served: string;
 }
@@ -128,17 +128,18 @@ function sealPort({ site, port, services }: Port, last: SealedPort | undefined):
   });
   const { head } = shell.made;
   const hosts: Hosts = services.length === 1 ? "any-host" : "own-hosts";
-  const parts = [head.bytes, ...services.map((service) => partOf(service, hosts))];
-  return { shell, routes: fresh(last?.routes, parts, () => sealBytes(head, Buffer.concat(parts))) };
+  const pieces = [head, ...services.map((service) => partOf(service, hosts))];
+  return { shell, routes: fresh(last?.routes, pieces, () => sealPieces(head, pieces)) };
 }
 
-function partOf({ input, parts }: SealedService, hosts: Hosts): Uint8Array {
+function partOf({ input, parts }: SealedService, hosts: Hosts): Piece {
   const known = parts.get(hosts);
   if (known !== undefined) return known;
-  const part = create(RouteConfigurationSchema, { virtualHosts: [renderVirtualHost(input, hosts)] });
-  const bytes = toBinary(RouteConfigurationSchema, part);
-  parts.set(hosts, bytes);
-  return bytes;
+  const message = create(RouteConfigurationSchema, { virtualHosts: [renderVirtualHost(input, hosts)] });
+  const bytes = toBinary(RouteConfigurationSchema, message);
+  const part = { bytes, version: versionOf(bytes) };
+  parts.set(hosts, part);
+  return part;
 }
 
 function sealPeer(peer: Peer, last: Made<Resource> | undefined): Made<Resource> {

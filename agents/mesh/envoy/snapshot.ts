@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { toBinary } from "@bufbuild/protobuf";
 import type { ServiceId } from "../../../src/model/ids.ts";
+import { KINDS } from "./render.ts";
 import type { Kind, Rendered } from "./render.ts";
 
 /** One resource as it goes over the wire. Its version is the hash of its bytes. */
@@ -14,8 +15,13 @@ export interface Resource {
   readonly version: string;
 }
 
-/** Everything the proxies of one cluster shall know at one moment. */
-export type Snapshot = Readonly<Record<Kind, ReadonlyMap<string, Resource>>>;
+/** Resources by kind and name. */
+type ByKind = Readonly<Record<Kind, ReadonlyMap<string, Resource>>>;
+
+/** Everything the proxies of one cluster shall know at one moment, and what of it every Envoy gets. */
+export interface Snapshot extends ByKind {
+  readonly envoy: ByKind;
+}
 
 /** What each kind is called on the stream. */
 export const TYPE_URLS: Readonly<Record<Kind, string>> = {
@@ -25,27 +31,42 @@ export const TYPE_URLS: Readonly<Record<Kind, string>> = {
   route: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
 };
 
-/** A snapshot of these resources, by kind and name. */
-export function snapshotOf(resources: readonly Resource[]): Snapshot {
-  return byKind((kind) => byName(resources.filter((resource) => resource.kind === kind)));
+/** A snapshot of these resources. Of two with one name the later counts. */
+export function snapshotOf(resources: Iterable<Resource>): Snapshot {
+  const all = nothing();
+  const envoy = nothing();
+  for (const resource of resources) {
+    all[resource.kind].set(resource.name, resource);
+    if (resource.audience === "envoy") envoy[resource.kind].set(resource.name, resource);
+  }
+  return { ...all, envoy };
 }
 
-function byKind(make: (kind: Kind) => ReadonlyMap<string, Resource>): Snapshot {
-  return { cluster: make("cluster"), endpoints: make("endpoints"), listener: make("listener"), route: make("route") };
+function nothing(): Record<Kind, Map<string, Resource>> {
+  return { cluster: new Map(), endpoints: new Map(), listener: new Map(), route: new Map() };
 }
 
-function byName(resources: readonly Resource[]): ReadonlyMap<string, Resource> {
-  return new Map(resources.map((resource) => [resource.name, resource]));
+/** Every resource of a snapshot. */
+export function* resourcesIn(snapshot: Snapshot): Generator<Resource> {
+  for (const kind of KINDS) yield* snapshot[kind].values();
 }
 
 /** Serialises one resource. */
 export function sealOne({ schema, message, ...rest }: Rendered): Resource {
-  return sealBytes(rest, toBinary(schema, message));
+  const bytes = toBinary(schema, message);
+  return { ...rest, typeUrl: TYPE_URLS[rest.kind], bytes, version: versionOf(bytes) };
 }
 
-/** Names a resource by its bytes. */
-export function sealBytes(resource: Omit<Rendered, "schema" | "message">, bytes: Uint8Array): Resource {
-  const { kind, name, audience, services } = resource;
-  const version = hash("sha256", bytes).slice(0, 16);
-  return { kind, name, audience, services, typeUrl: TYPE_URLS[kind], bytes, version };
+/** A resource whose bytes are these pieces, one behind the other. Whoever knows the pieces' versions need not read them all again. */
+export function sealPieces(like: Resource, pieces: readonly Piece[]): Resource {
+  const bytes = Buffer.concat(pieces.map((piece) => piece.bytes));
+  return { ...like, bytes, version: versionOf(pieces.map(({ version }) => version).join()) };
+}
+
+/** Bytes with their version. */
+export type Piece = Pick<Resource, "bytes" | "version">;
+
+/** The version of what has this content: the same for the same, everywhere. */
+export function versionOf(content: string | Uint8Array): string {
+  return hash("sha256", content).slice(0, 16);
 }

@@ -6,6 +6,7 @@ import type { ServiceInput, Site } from "../../../../agents/mesh/envoy/render-in
 import type { Rendered } from "../../../../agents/mesh/envoy/render.ts";
 import { renderResources } from "../../../../agents/mesh/envoy/render.ts";
 import { createSealer } from "../../../../agents/mesh/envoy/sealer.ts";
+import { resourcesIn } from "../../../../agents/mesh/envoy/snapshot.ts";
 import { RouterSchema } from "../../../../proto/gen/envoy/extensions/filters/http/router/v3/router_pb.ts";
 import { HttpConnectionManagerSchema } from "../../../../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import { PreviousHostsPredicateSchema } from "../../../../proto/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts";
@@ -105,9 +106,7 @@ describe("renderResources", () => {
   it("gives the same bytes whatever the order of its inputs", () => {
     const inputs = CASES["two-services-on-one-port"] ?? [];
     const versions = (given: readonly ServiceInput[]) =>
-      Object.values(createSealer(SITE).seal(given)).flatMap((kind) =>
-        [...kind.values()].map(({ name, version }) => `${name} ${version}`),
-      );
+      [...resourcesIn(createSealer(SITE).seal(given))].map(({ name, version }) => `${name} ${version}`);
     expect(versions(inputs.toReversed()).toSorted()).toEqual(versions(inputs).toSorted());
   });
 
@@ -123,13 +122,28 @@ describe("renderResources", () => {
     }
   });
 
+  it("seals the same whatever was sealed before", () => {
+    const sealer = createSealer(SITE);
+    const elsewhere = { ...GATEWAYS, [EU]: { address: "10.0.1.2", port: 15_443 } };
+    const slower = us({ weights: { "eu-west/v1": 10_000 }, request: { requestTimeoutMs: 9_000 } });
+    const steps = [
+      ...Object.values(CASES),
+      [anInput(us({ weights: { "eu-west/v1": 1_000, "us-east/v1": 9_000 } })), anInput(GREETER)],
+      [anInput(us({ weights: { "eu-west/v1": 1_000, "us-east/v1": 9_000 }, gateways: elsewhere })), anInput(GREETER)],
+      [anInput(slower), anInput(GREETER, { local: new Map([["v1", HERE.slice(1)]]) })],
+    ];
+    for (const inputs of [...steps, ...steps.toReversed()]) {
+      expect(sealer.seal(inputs)).toEqual(createSealer(SITE).seal(inputs));
+    }
+  });
+
   it("changes nothing but a service's own routes when its weights change", () => {
     const sealer = createSealer(SITE);
     const before = sealer.seal([anInput(HALF_ABROAD), anInput(GREETER)]);
     const moved = { ...HALF_ABROAD, rules: [{ match: { headers: {} }, routes: reweighted(HALF_ABROAD) }] };
     const after = sealer.seal([anInput(moved), anInput(GREETER)]);
-    const changed = Object.values(after).flatMap((kind) =>
-      [...kind.values()].filter(({ kind, name, version }) => before[kind].get(name)?.version !== version),
+    const changed = [...resourcesIn(after)].filter(
+      ({ kind, name, version }) => before[kind].get(name)?.version !== version,
     );
     expect(changed.map(({ kind, name }) => `${kind} ${name}`)).toEqual(["route outbound/8080"]);
   });
