@@ -10,21 +10,14 @@ import type { Observed, ObservedCluster } from "../model/observed.ts";
  * few thousand pairs of cluster and service. Plans and measurements are in the events and not written twice.
  */
 export function recordedCommand(state: FleetState, command: Command, events: readonly FleetEvent[]): unknown {
-  switch (command.kind) {
-    case "observe":
-      return { kind: command.kind, observed: pictureOf(command.observed, new Set()) };
-    case "tick":
-      return { kind: command.kind, observed: pictureOf(command.observed, servicesOf(state, events)) };
-    case "propose": {
-      const proposals = command.proposals.map(({ plan, inputsSequence }) => ({
-        service: plan.service,
-        inputsSequence,
-      }));
-      return { kind: command.kind, proposals };
-    }
-    default:
-      return command;
-  }
+  const { kind } = command;
+  if (kind === "observe") return { kind, observed: pictureOf(command.observed, new Set()) };
+  if (kind === "tick") return { kind, observed: pictureOf(command.observed, servicesOf(state, events)) };
+  if (kind !== "propose") return command;
+  return {
+    kind,
+    proposals: command.proposals.map(({ plan, inputsSequence }) => ({ service: plan.service, inputsSequence })),
+  };
 }
 
 function servicesOf(state: FleetState, events: readonly FleetEvent[]): ReadonlySet<ServiceId> {

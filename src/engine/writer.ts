@@ -5,6 +5,7 @@ import type { Refusal } from "../model/refusal.ts";
 import { ok, refuse } from "../model/result.ts";
 import type { Result } from "../model/result.ts";
 import type { Settings } from "../model/settings.ts";
+import { subjectOf } from "../planner/subject.ts";
 import { answeredBefore } from "./answered.ts";
 import { reasonOf } from "./deadline.ts";
 import { noncePrefix } from "./chain.ts";
@@ -14,7 +15,8 @@ import { land, RECORD_BYTES_MAX } from "./land.ts";
 import type { Landing, LandingParts } from "./land.ts";
 import type { LogTime } from "./log-time.ts";
 import type { Committed, ForwardedCommand, Randomness } from "./ports.ts";
-import { recordOf, subjectOf } from "./record.ts";
+import { recordOf } from "./record.ts";
+import type { Decided } from "./record.ts";
 
 /** What the writer needs. */
 export interface WriterParts extends LandingParts {
@@ -130,13 +132,15 @@ export class Writer {
       const decided = this.#parts.decider.decide(state, envelope, this.#parts.settings);
       if (!decided.ok) return decided;
       const events = decided.value;
-      if (events.length === 0) return ok({ sequence: state.sequence, subject: "" });
+      if (events.length === 0) return ok({ sequence: state.sequence, subject: subjectOf(state, command.command) });
       const unknown = this.#unknownElsewhere(events);
       if (unknown !== undefined) return refuse(unknown);
       const landing = await this.#land(state, { envelope, events });
       if (landing.kind === "too-large") return refuse(tooLarge(landing.bytes));
       if (landing.kind === "refused") return this.#storeRefuses(landing.refusal);
-      if (landing.kind === "committed") return this.#committed(landing.sequence);
+      if (landing.kind === "committed") {
+        return ok({ sequence: landing.sequence, subject: subjectOf(state, command.command) });
+      }
       if (isTerm) return refuse(noLeader("another replica took the lead first"));
     }
   }
@@ -172,10 +176,7 @@ export class Writer {
     };
   }
 
-  async #land(
-    state: FleetState,
-    decision: { readonly envelope: Envelope; readonly events: readonly FleetEvent[] },
-  ): Promise<Landing> {
+  async #land(state: FleetState, decision: Decided): Promise<Landing> {
     const nonce = `${noncePrefix(state.sequence + 1)}${this.#parts.randomness.id()}`;
     const authorship = { writer: this.#parts.replica, nonce };
     const record = recordOf(state, decision, authorship);
@@ -188,11 +189,6 @@ export class Writer {
     this.#landingSinceMs = undefined;
     if (term !== undefined && landing.kind !== "committed") this.#termEpoch = termBefore;
     return landing;
-  }
-
-  #committed(sequence: number): Result<Committed, Refusal> {
-    const record = this.#parts.ledger.recordAt(sequence);
-    return ok({ sequence, subject: subjectOf(record?.events ?? []) });
   }
 
   #storeRefuses(refusal: Refusal): Result<Committed, Refusal> {

@@ -3,7 +3,7 @@ import { recordOf } from "../../src/engine/record.ts";
 import type { Command, Envelope } from "../../src/model/command.ts";
 import type { FleetEvent } from "../../src/model/event.ts";
 import { EMPTY_FLEET } from "../../src/model/fleet.ts";
-import type { Actor, ClusterId, ServiceId } from "../../src/model/ids.ts";
+import type { Actor, ClusterId, ServiceId, ShiftId } from "../../src/model/ids.ts";
 import type { Observed } from "../../src/model/observed.ts";
 import { encodeRecord } from "../../src/wire/record.ts";
 
@@ -44,5 +44,21 @@ describe("the record of what a planner decided by itself", () => {
     const one = observed.clusters["cluster-3" as ClusterId];
     expect(one).toMatchObject({ silentForMs: 1, traffic: { "shop/service-7": { requests: 100 } } });
     expect(Object.keys(one?.appliedHashes ?? {})).toEqual(["shop/service-7"]);
+  });
+});
+
+describe("the answer that a record remembers", () => {
+  it("names the shift that was asked for, not the one it takes the place of", () => {
+    const command = { kind: "abort-shift", shift: "s2" as ShiftId, reason: "no" } as const;
+    const moved = {
+      kind: "shift-moved",
+      shift: "s1" as ShiftId,
+      phase: "superseded",
+      detail: "",
+      stepsTaken: 0,
+    } as const;
+    const envelope: Envelope = { command, atMs: 1, actor: "operator:ana" as Actor, requestId: "r", requestDigest: "d" };
+    const record = recordOf(EMPTY_FLEET, { envelope, events: [moved] }, { writer: "p1", nonce: "1.n" });
+    expect(record.events.at(-1)).toMatchObject({ kind: "request-answered", subject: "s2" });
   });
 });

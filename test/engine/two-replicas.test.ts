@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { codec } from "../../src/wire/codec.ts";
 import { EVENT_KINDS } from "../../src/model/event.ts";
+import type { Actor, ClusterId } from "../../src/model/ids.ts";
 import { registration, startReplica, sweep, until } from "../support/engine/replica.ts";
 import type { TestReplica } from "../support/engine/replica.ts";
 import { startNatsServer } from "../support/nats/server.ts";
@@ -65,6 +66,17 @@ describe("two replicas on one log", () => {
       const answer = await replica.engine.submit(registration(`c${index}`), signal);
       expect(answer).toMatchObject({ ok: true, value: { subject: `c${index}` } });
       expect([...replica.engine.state().clusters.keys()]).toContain(`c${index}`);
+    }
+  });
+
+  it("name what a command is about, without a request id too, and when it changed nothing", async () => {
+    await start("p1", "p2");
+    await leader().engine.submit(registration("c1"), signal);
+    const cluster = "c1" as ClusterId;
+    const actor = "operator:test" as Actor;
+    const cordon = { command: { kind: "cordon-cluster", cluster }, actor, requestId: "", requestDigest: "" } as const;
+    for (const { engine } of [leader(), leader(), follower()]) {
+      expect(await engine.submit(cordon, signal)).toMatchObject({ ok: true, value: { subject: "c1" } });
     }
   });
 
