@@ -199,6 +199,9 @@ function spread(
     const share = total > 0 ? (sizes[index] ?? 0) / total : 1 / open.length;
     ledger.place(pair, { weight: Math.min(rest * share, underCeiling(pair, ledger, round)), manner });
   }
+  // Parts too small to be told from noise are not placed one by one: what is left of them goes to the first in one piece.
+  if (ledger.rest(first.flow) === rest)
+    ledger.place(first, { weight: Math.min(rest, underCeiling(first, ledger, round)), manner });
 }
 
 function underCeiling(pair: Pair, ledger: Ledger, round: Round): number {

@@ -7,6 +7,7 @@ import type { ClusterId } from "../model/ids.ts";
 import type { Observed } from "../model/observed.ts";
 import type { Settings } from "../model/settings.ts";
 import { percent, splitOf } from "./released.ts";
+import { demandOf } from "./room.ts";
 import { drainsOf, runningShifts } from "./urgency.ts";
 
 /** What gates are judged by besides the state. */
@@ -95,19 +96,26 @@ function diverted({ state, rollout, context }: Place): Gate {
 }
 
 /** A missing verdict stops: where there is traffic, it must have been seen to go where it should since the release. */
-function unseen({ state, service, rollout, context }: Place): Gate {
+function unseen(place: Place): Gate {
+  const { state, service, rollout, context } = place;
   if (rollout.plan.urgency !== "operator") return OPEN;
   for (const cluster of answerable(state, changedClusters(service, rollout))) {
     const found = context.observed.clusters[cluster]?.traffic[service.spec.service];
+    if (found === undefined && isStillDue(place, cluster)) return waits(`a full window of traffic of ${cluster}`);
     if (found === undefined || found.requests < context.settings.observedRequestsMin) continue;
     if (found.windowStartedAtMs < rollout.waveReleasedAtMs) return waits(`a full window of traffic of ${cluster}`);
-    const astray = strayed({ state, service, rollout, context }, cluster);
+    const astray = strayed(place, cluster);
     if (astray === undefined) continue;
     return waits(
       `the share that ${cluster} sends to ${astray} to come within ${percent(service.spec.pace.toleranceWeight)}`,
     );
   }
   return OPEN;
+}
+
+/** Heartbeats come before windows: to a planner that began to listen a moment ago, a sender's silence is no verdict. */
+function isStillDue({ service, context: { observed, settings } }: Place, cluster: ClusterId): boolean {
+  return observed.collectingForMs < settings.coldStartMs && demandOf(service, cluster) > 0;
 }
 
 /** Requests take their destination at random: this many standard deviations of their count are chance. */

@@ -93,6 +93,20 @@ describe("the life of a shift", () => {
     expect(play.service().rollout?.waitsFor).toBe("a full window of traffic of us-east");
   });
 
+  it("waits for a first window of traffic when a planner began to listen a moment ago", () => {
+    const play = aSettledFleet({}, { pace: PACE });
+    play.do(aShift(HALF));
+    play.turn(0);
+    play.collectingForMs = 500;
+    play.troubles = { "us-east": { traffic: {} } };
+    play.turn(20_000);
+    expect(play.service().rollout?.waitsFor).toBe("a full window of traffic of us-east");
+    expect(play.service().rollout?.isSettled).toBe(false);
+    // Whoever sends nothing for so long sends nothing.
+    play.collectingForMs = 2_000;
+    play.turnUntil(() => play.state.shifts.get(S1)?.phase === "completed");
+  });
+
   it("holds with the agent's own words when a mesh refuses the step", () => {
     const play = aSettledFleet({}, { pace: PACE });
     play.do(aShift(HALF));
