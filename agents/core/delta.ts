@@ -4,7 +4,7 @@ import type { Refusal } from "../../src/model/refusal.ts";
 import { ok, refuse } from "../../src/model/result.ts";
 import type { Result } from "../../src/model/result.ts";
 import type { RouteRefusal } from "../../src/model/report.ts";
-import { heldHashes, toldHashes } from "./holding.ts";
+import { toldHashes } from "./holding.ts";
 import type { DigestOf, Holding, StoredRouteSet } from "./holding.ts";
 
 /** What the planner says about the agent's own fallback for one cluster. */
@@ -59,8 +59,10 @@ function combine(held: Holding | undefined, offer: Offer): Holding {
     routeSets.delete(service);
     refused.delete(service);
   };
-  const named = new Set([...offer.changed.map(serviceOf), ...offer.unsound.map(({ service }) => service)]);
-  if (offer.base === "nothing") [...told(held)].filter((service) => !named.has(service)).forEach(forget);
+  if (offer.base === "nothing") {
+    const named = new Set([...offer.changed.map(serviceOf), ...offer.unsound.map(({ service }) => service)]);
+    [...told(held)].filter((service) => !named.has(service)).forEach(forget);
+  }
   offer.removed.forEach(forget);
   for (const entry of offer.changed) {
     routeSets.set(serviceOf(entry), entry);
@@ -79,6 +81,8 @@ function serviceOf({ routeSet }: StoredRouteSet): ServiceId {
 }
 
 function namedTwice({ changed, unsound, removed }: Offer): Refusal | undefined {
+  // The one change of a small delta stands alone.
+  if (changed.length + unsound.length + removed.length < 2) return undefined;
   const seen = new Set<ServiceId>();
   for (const service of [...changed.map(serviceOf), ...unsound.map(({ service }) => service), ...removed]) {
     if (seen.has(service))
@@ -90,6 +94,11 @@ function namedTwice({ changed, unsound, removed }: Offer): Refusal | undefined {
 
 /** Services that `next` lacks although `held` routes them and the delta does not name them as removed. */
 export function unnamedRemovals(held: Holding, next: Holding, removed: readonly ServiceId[]): readonly ServiceId[] {
+  const gone = held.routeSets
+    .keys()
+    .filter((service) => !next.routeSets.has(service))
+    .toArray();
+  if (gone.length === 0) return gone;
   const named = new Set(removed);
-  return [...heldHashes(held).keys()].filter((service) => !next.routeSets.has(service) && !named.has(service));
+  return gone.filter((service) => !named.has(service));
 }

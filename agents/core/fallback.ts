@@ -1,8 +1,9 @@
 import { compareNames } from "../../src/model/ids.ts";
 import type { ClusterId } from "../../src/model/ids.ts";
+import type { RouteSet } from "../../src/model/plan.ts";
 import type { ActiveFallback } from "../../src/model/report.ts";
 import type { FallbackRuling } from "./delta.ts";
-import { weighs } from "./holding.ts";
+import { routeWeighs, weighs } from "./holding.ts";
 import type { DestinationEvidence, HeldPlan } from "./ports.ts";
 
 /** When the agent's own evidence is enough. */
@@ -141,10 +142,7 @@ export function followPlan(state: FallbackState, plan: NewerPlan): FallbackFollo
   const { active } = state;
   const ruling = active && plan.rulings.find(({ lostCluster }) => lostCluster === active.lostCluster);
   const returned = returning(plan);
-  const exempt = [
-    ...state.exempt.filter(({ cluster }) => !returned.some((other) => other.cluster === cluster)),
-    ...returned,
-  ];
+  const exempt = returned.length === 0 ? state.exempt : merged(state.exempt, returned);
   if (active === undefined) return { state: { exempt }, outcome: "unchanged" };
   if (ruling?.outcome === "reversed") {
     const others = exempt.filter(({ cluster }) => cluster !== active.lostCluster);
@@ -155,17 +153,27 @@ export function followPlan(state: FallbackState, plan: NewerPlan): FallbackFollo
   return { state: { active, exempt }, outcome: "unchanged" };
 }
 
+function merged(older: readonly Exemption[], newer: readonly Exemption[]): readonly Exemption[] {
+  return [...older.filter(({ cluster }) => !newer.some((other) => other.cluster === cluster)), ...newer];
+}
+
 /** Clusters that have weight now and had none before; at the start of the agent that is all of them. */
 function returning({ before, after, policy, nowMs }: NewerPlan): readonly Exemption[] {
   const untilMs = nowMs + policy.returnGraceMs;
-  return [...weightedClusters(after)]
+  const fresh = new Set<ClusterId>();
+  for (const [service, { routeSet }] of after.routeSets) {
+    const older = before?.routeSets.get(service)?.routeSet;
+    // What stayed as it was gives nobody weight anew.
+    if (older === routeSet) continue;
+    for (const cluster of weightedClusters(routeSet))
+      if (older === undefined || !routeWeighs(older, cluster)) fresh.add(cluster);
+  }
+  return [...fresh]
     .filter((cluster) => before === undefined || !weighs(before, cluster))
+    .toSorted(compareNames)
     .map((cluster) => ({ cluster, untilMs }));
 }
 
-function weightedClusters(plan: HeldPlan): readonly ClusterId[] {
-  const all = [...plan.routeSets.values()].flatMap(({ routeSet }) =>
-    routeSet.rules.flatMap(({ routes }) => routes.map(({ destination }) => destination.cluster)),
-  );
-  return [...new Set(all)].toSorted(compareNames);
+function* weightedClusters({ rules }: RouteSet): Iterable<ClusterId> {
+  for (const { routes } of rules) for (const { destination } of routes) yield destination.cluster;
 }

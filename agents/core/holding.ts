@@ -1,5 +1,6 @@
 import { compareNames } from "../../src/model/ids.ts";
 import type { ClusterId, ServiceId } from "../../src/model/ids.ts";
+import type { RouteSet } from "../../src/model/plan.ts";
 import type { Position } from "../../src/model/position.ts";
 import type { RouteRefusal } from "../../src/model/report.ts";
 import type { HeldPlan, HeldRouteSet } from "./ports.ts";
@@ -41,10 +42,14 @@ export function servicesOf(plan: HeldPlan): readonly ServiceId[] {
 
 /** Whether any rule of the plan gives the cluster weight. */
 export function weighs(plan: HeldPlan, cluster: ClusterId): boolean {
-  return [...plan.routeSets.values()].some(({ routeSet }) =>
-    routeSet.rules.some(({ routes }) =>
-      routes.some(({ destination, weight }) => destination.cluster === cluster && weight > 0),
-    ),
+  for (const { routeSet } of plan.routeSets.values()) if (routeWeighs(routeSet, cluster)) return true;
+  return false;
+}
+
+/** Whether any rule of one route set gives the cluster weight. */
+export function routeWeighs({ rules }: RouteSet, cluster: ClusterId): boolean {
+  return rules.some(({ routes }) =>
+    routes.some(({ destination, weight }) => destination.cluster === cluster && weight > 0),
   );
 }
 

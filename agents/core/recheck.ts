@@ -1,13 +1,15 @@
+import { DestinationSet, destinationsIn } from "../../src/model/destination-set.ts";
 import { WEIGHT_TOTAL, keyOf } from "../../src/model/destination.ts";
 import type { DestinationKey, Split } from "../../src/model/destination.ts";
 import { compareNames } from "../../src/model/ids.ts";
 import type { ClusterId, ServiceId } from "../../src/model/ids.ts";
-import type { RouteSet, Rule } from "../../src/model/plan.ts";
+import type { RouteSet } from "../../src/model/plan.ts";
 import type { Refusal } from "../../src/model/refusal.ts";
 import { ok, refuse } from "../../src/model/result.ts";
 import type { Result } from "../../src/model/result.ts";
 import type { RouteRefusal } from "../../src/model/report.ts";
 import { unnamedRemovals } from "./delta.ts";
+import { totalOf } from "./effective.ts";
 import { withRefused } from "./holding.ts";
 import type { Holding } from "./holding.ts";
 
@@ -52,12 +54,12 @@ export interface Recheck {
 export function recheck(next: Holding, against: Recheck): Result<Holding, Refusal> {
   const shrunk = shrinkRefusal(next, against);
   if (shrunk !== undefined) return refuse(shrunk);
-  const refusals = [...next.routeSets.values()]
-    .filter(({ routeSet, hash }) => against.held?.routeSets.get(routeSet.service)?.hash !== hash)
-    .flatMap(({ routeSet, hash }) => {
-      const fault = faultOf(routeSet, against);
-      return fault === undefined ? [] : [{ service: routeSet.service, hash, ...fault } satisfies RouteRefusal];
-    });
+  const refusals: RouteRefusal[] = [];
+  for (const [service, { routeSet, hash }] of next.routeSets) {
+    if (against.held?.routeSets.get(service)?.hash === hash) continue;
+    const fault = faultOf(routeSet, against);
+    if (fault !== undefined) refusals.push({ service, hash, ...fault });
+  }
   if (refusals.length === 0) return ok(next);
   return ok(withRefused(next, { refusals, previous: against.held }));
 }
@@ -80,7 +82,7 @@ function faultOf(routeSet: RouteSet, against: Recheck): Fault | undefined {
   return (
     ownerFault(routeSet, against.own) ??
     reachFault(routeSet, against.own) ??
-    routeSet.rules.map(sumFault).find((fault) => fault !== undefined) ??
+    firstSumFault(routeSet) ??
     spreadFault(routeSet, against.limits) ??
     moveFault(routeSet, against)
   );
@@ -91,27 +93,31 @@ function ownerFault({ cluster }: RouteSet, own: ClusterId): Fault | undefined {
   return { code: "IDENTITY_MISMATCH", detail: `made for cluster ${cluster}, this is ${own}` };
 }
 
-function sumFault({ routes }: Rule): Fault | undefined {
-  for (const split of [routes, ...routes.map(({ fallback }) => fallback).filter(({ length }) => length > 0)]) {
-    const sum = split.reduce((total, { weight }) => total + weight, 0);
-    if (sum !== WEIGHT_TOTAL) return { code: "WEIGHTS_SUM", detail: `weights sum to ${sum}, not to ${WEIGHT_TOTAL}` };
+function firstSumFault({ rules }: RouteSet): Fault | undefined {
+  for (const { routes } of rules) {
+    const wrong = [routes, ...routes.map(({ fallback }) => fallback).filter(({ length }) => length > 0)].find(
+      (split) => totalOf(split) !== WEIGHT_TOTAL,
+    );
+    if (wrong !== undefined)
+      return { code: "WEIGHTS_SUM", detail: `weights sum to ${totalOf(wrong)}, not to ${WEIGHT_TOTAL}` };
   }
   return undefined;
 }
 
 function reachFault({ rules, reaches }: RouteSet, own: ClusterId): Fault | undefined {
-  const known = new Set(
-    reaches
-      .filter(({ destination, gateway }) => destination.cluster === own || gateway !== undefined)
-      .map(({ destination }) => keyOf(destination)),
-  );
-  const named = rules.flatMap(({ routes }) => routes.flatMap((route) => [route, ...route.fallback]));
-  const lost = named.map(({ destination }) => keyOf(destination)).find((key) => !known.has(key));
-  if (lost === undefined) return undefined;
-  return { code: "UNKNOWN_DESTINATION", detail: `weights ${lost} and does not say how to reach it` };
+  const known = new DestinationSet();
+  for (const { destination, gateway } of reaches)
+    if (destination.cluster === own || gateway !== undefined) known.add(destination);
+  for (const destination of destinationsIn(rules)) {
+    if (known.has(destination)) continue;
+    return { code: "UNKNOWN_DESTINATION", detail: `weights ${keyOf(destination)} and does not say how to reach it` };
+  }
+  return undefined;
 }
 
 function spreadFault({ rules }: RouteSet, { destinationsMin }: Limits): Fault | undefined {
+  // Whoever has routes has one destination; most clusters ask for no more.
+  if (destinationsMin <= 1 && rules.every(({ routes }) => routes.length > 0)) return undefined;
   const fewest = Math.min(
     ...rules.map(({ routes }) => new Set(routes.map(({ destination }) => destination.cluster)).size),
   );
@@ -123,6 +129,8 @@ function spreadFault({ rules }: RouteSet, { destinationsMin }: Limits): Fault | 
 }
 
 function moveFault(routeSet: RouteSet, { held, limits, lost }: Recheck): Fault | undefined {
+  // No plan can move more than everything.
+  if (limits.moveWeightMax >= WEIGHT_TOTAL) return undefined;
   const before = held?.routeSets.get(routeSet.service)?.routeSet.rules.at(-1)?.routes;
   const after = routeSet.rules.at(-1)?.routes;
   if (before === undefined || after === undefined) return undefined;

@@ -7,9 +7,10 @@ import { assemble } from "../core/delta.ts";
 import type { DeltaProblem, Offer } from "../core/delta.ts";
 import { NO_FALLBACK, followPlan, watchEvidence } from "../core/fallback.ts";
 import type { FallbackPolicy, FallbackState } from "../core/fallback.ts";
-import { heldHashes, printPosition, toldHashes, withRefused } from "../core/holding.ts";
+import { printPosition, toldHashes, withRefused } from "../core/holding.ts";
 import type { Holding } from "../core/holding.ts";
 import { judgePosition } from "../core/judge.ts";
+import type { Placed } from "../core/judge.ts";
 import type { AgentClock, AgentStatus, Applied, LocalEndpoint, LocalEndpoints, Mesh } from "../core/ports.ts";
 import { recheck } from "../core/recheck.ts";
 import type { Limits } from "../core/recheck.ts";
@@ -70,6 +71,8 @@ export class Agent {
   readonly #parts: AgentParts;
   readonly #applier: Applier;
   #held: Holding | undefined;
+  /** Digest of what was told at this very position: made once. */
+  #told: Placed | undefined;
   #lastGood: Holding | undefined;
   /** What the mesh is made to route by: `held`, unless an operator went back to `lastGood`. */
   #routed: Holding | undefined;
@@ -172,7 +175,7 @@ export class Agent {
     const { position, digest, removed, rulings } = offer.value;
     if (this.#isFrozen) return this.#refuse(FROZEN, position);
     const held = this.#held;
-    const placed = held === undefined ? undefined : { position: held.position, digest: digestOf(toldHashes(held)) };
+    const placed = held === undefined ? undefined : { position: held.position, digest: this.#toldDigest(held) };
     const judgement = judgePosition({ position, digest }, placed);
     if (!judgement.ok) return this.#refuse(judgement.refusal, position);
     const next = assemble(held, offer.value, digestOf);
@@ -181,7 +184,7 @@ export class Agent {
     const lost = this.#fallback.active?.lostCluster;
     const checked = recheck(next.value, { own: cluster, held, removed, limits, lost });
     if (!checked.ok) return this.#refuse(checked.refusal, position);
-    return await this.#adopt(checked.value, rulings);
+    return await this.#adopt(checked.value, { digest, rulings });
   }
 
   #unassembled(problem: DeltaProblem, position: PlanPosition): Reply {
@@ -190,7 +193,7 @@ export class Agent {
     return { kind: "resync" };
   }
 
-  async #adopt(next: Holding, rulings: Offer["rulings"]): Promise<Reply> {
+  async #adopt(next: Holding, { digest, rulings }: Pick<Offer, "digest" | "rulings">): Promise<Reply> {
     const before = this.#held;
     const saved = await this.#parts.store.saveCurrent(next);
     if (!saved.ok) {
@@ -200,6 +203,7 @@ export class Agent {
     this.#parts.alarms.clear("LKG_INVALID");
     this.#planRefusal = undefined;
     this.#held = next;
+    this.#told = { position: next.position, digest };
     this.#routed = next;
     this.#follow(before, next, rulings);
     const applied = await this.#apply();
@@ -238,6 +242,8 @@ export class Agent {
   }
 
   #refusals(): readonly RouteRefusal[] {
+    const isClean = this.#meshRefusals.length === 0 && this.#planRefusal === undefined;
+    if (isClean && (this.#held?.refused.size ?? 0) === 0) return NO_REFUSALS;
     const remembered = [...(this.#held?.refused.values() ?? [])];
     const named = new Set(remembered.map(({ service }) => service));
     const recent = this.#planRefusal;
@@ -246,8 +252,17 @@ export class Agent {
   }
 
   #appliedDigest(): string {
+    const held = this.#held;
     const hashes = this.#applier.hashes();
-    return digestOf(new Map(Object.entries(hashes) as [keyof typeof hashes, string][]));
+    if (held !== undefined && held.refused.size === 0 && routesBy(hashes, held)) return this.#toldDigest(held);
+    return digestOf(new Map(Object.entries(hashes) as [ServiceId, string][]));
+  }
+
+  /** Digest of everything that the planner said, refused or not: what of it is refused changes nothing about it. */
+  #toldDigest(held: Holding): string {
+    if (this.#told?.position !== held.position)
+      this.#told = { position: held.position, digest: digestOf(toldHashes(held)) };
+    return this.#told.digest;
   }
 
   #desired() {
@@ -333,7 +348,7 @@ export class Agent {
 
   #isWorking(held: Holding): boolean {
     const hashes = this.#applier.hashes();
-    const isApplied = [...heldHashes(held)].every(([service, hash]) => hashes[service] === hash);
+    const isApplied = held.routeSets.entries().every(([service, { hash }]) => hashes[service] === hash);
     return isApplied && held.refused.size === 0 && this.#fallback.active === undefined;
   }
 
@@ -362,6 +377,15 @@ export class Agent {
     this.#parts.log.warn({ position: printPosition(this.#lastGood.position) }, "back to the last good plan");
     return await this.#apply();
   }
+}
+
+const NO_REFUSALS: readonly RouteRefusal[] = [];
+
+/** Whether these hashes are those of the plan, no more and no less. */
+function routesBy(hashes: Applied["hashes"], { routeSets }: Holding): boolean {
+  if (Object.keys(hashes).length !== routeSets.size) return false;
+  for (const [service, { hash }] of routeSets) if (hashes[service] !== hash) return false;
+  return true;
 }
 
 function rowsOf(service: ServiceId, versions: ReadonlyMap<string, readonly LocalEndpoint[]>): readonly WorkloadRow[] {

@@ -1,7 +1,6 @@
 import type { ClusterId, ServiceId } from "../../src/model/ids.ts";
 import type { RouteRefusal } from "../../src/model/report.ts";
 import type { Applied, HeldPlan, LocalEndpoints, Mesh } from "../core/ports.ts";
-import { pause } from "./clock.ts";
 import { messageOf } from "./durable-file.ts";
 
 /** What the mesh shall route by. */
@@ -25,7 +24,9 @@ export const DEFAULT_APPLY_TIMING: ApplyTiming = { timeoutMs: 30_000, supersedeA
 /** How long a mesh that was told to stop may still take to say what it did, in ms. */
 const STOP_GRACE_MS = 500;
 
-const FINISHED = "the apply is finished";
+/** Reasons of our own: those that are made up otherwise cost a stack trace each. */
+const OVERDUE = "the mesh did not answer in time";
+const SUPERSEDED = "something newer waits";
 
 interface Waiter {
   readonly version: number;
@@ -87,27 +88,24 @@ export class Applier {
   async #once(): Promise<{ readonly applied: Applied; readonly wasSuperseded: boolean }> {
     const desired = this.#desired();
     if (desired === undefined) return { applied: { hashes: this.#hashes, refusals: [] }, wasSuperseded: false };
-    const newer = new AbortController();
-    const finished = new AbortController();
-    const startedMs = performance.now();
+    const stop = new AbortController();
     const { timeoutMs, supersedeAfterMs } = this.#timing;
+    const startedMs = performance.now();
+    const timers = [setTimeout(() => stop.abort(OVERDUE), timeoutMs)];
     this.#supersede = () => {
       const waitMs = Math.max(0, supersedeAfterMs - (performance.now() - startedMs));
-      void pause(waitMs, finished.signal).then(() => newer.abort());
+      timers.push(setTimeout(() => stop.abort(SUPERSEDED), waitMs));
     };
-    // Of the two signals the one that comes first ends the apply.
-    const signal = AbortSignal.any([newer.signal, AbortSignal.timeout(timeoutMs)]);
-    try {
-      const applied = await Promise.race([
-        this.#guarded(desired, signal),
-        this.#watchdog(desired, [signal, finished.signal]),
-      ]);
-      return { applied, wasSuperseded: newer.signal.aborted };
-    } finally {
-      this.#supersede = undefined;
-      // A reason of our own: the one that is made up otherwise costs a stack trace with each apply.
-      finished.abort(FINISHED);
-    }
+    const applied = await new Promise<Applied>((resolve) => {
+      // A mesh that was told to stop may still say what it did.
+      stop.signal.addEventListener("abort", () => {
+        timers.push(setTimeout(() => resolve(this.#unanswered(desired)), STOP_GRACE_MS));
+      });
+      void this.#guarded(desired, stop.signal).then(resolve);
+    });
+    this.#supersede = undefined;
+    for (const timer of timers) clearTimeout(timer);
+    return { applied, wasSuperseded: stop.signal.reason === SUPERSEDED };
   }
 
   async #guarded(desired: Desired, signal: AbortSignal): Promise<Applied> {
@@ -119,18 +117,9 @@ export class Applier {
     }
   }
 
-  async #watchdog(desired: Desired, [signal, finished]: readonly [AbortSignal, AbortSignal]): Promise<Applied> {
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      signal.addEventListener("abort", () => resolve(), { once: true });
-      finished.addEventListener("abort", () => resolve(), { once: true });
-    });
-    await pause(STOP_GRACE_MS, finished);
-    return this.#failed(
-      desired,
-      "APPLY_TIMEOUT",
-      `no answer from the mesh within ${this.#timing.timeoutMs} ms; given up`,
-    );
+  #unanswered(desired: Desired): Applied {
+    const detail = `no answer from the mesh within ${this.#timing.timeoutMs} ms; given up`;
+    return this.#failed(desired, "APPLY_TIMEOUT", detail);
   }
 
   /** Everything that the mesh was not known to route by before counts as not applied. */
@@ -143,6 +132,7 @@ export class Applier {
 
 /** Services whose hash differs between two answers of the mesh. */
 export function changedServices(before: Applied["hashes"], after: Applied["hashes"]): readonly ServiceId[] {
-  const all = new Set([...Object.keys(before), ...Object.keys(after)] as ServiceId[]);
-  return [...all].filter((service) => before[service] !== after[service]);
+  const names = (hashes: Applied["hashes"]) => Object.keys(hashes) as ServiceId[];
+  const changed = names(after).filter((service) => before[service] !== after[service]);
+  return [...changed, ...names(before).filter((service) => after[service] === undefined)];
 }

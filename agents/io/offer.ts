@@ -8,7 +8,7 @@ import type { Refusal } from "../../src/model/refusal.ts";
 import { ok, refuse } from "../../src/model/result.ts";
 import type { Result } from "../../src/model/result.ts";
 import type { RouteRefusal } from "../../src/model/report.ts";
-import { planDigest } from "../../src/wire/digest.ts";
+import { planDigestHex } from "../../src/wire/digest.ts";
 import { fromPosition } from "../../src/wire/position.ts";
 import { decodeRouteSet, hashOfRouteSet } from "../../src/wire/route-set.ts";
 import { toHex } from "../../src/wire/sha256.ts";
@@ -16,7 +16,7 @@ import type { FallbackRuling, Offer } from "../core/delta.ts";
 import type { DigestOf, StoredRouteSet } from "../core/holding.ts";
 
 /** Digest over hashes, in lower-case hex: what the core is handed. */
-export const digestOf: DigestOf = (hashes) => toHex(planDigest(hashes));
+export const digestOf: DigestOf = planDigestHex;
 
 const DIGEST_BYTES = 32;
 

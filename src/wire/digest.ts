@@ -1,14 +1,24 @@
 import { compareNames } from "../model/ids.ts";
 import type { ServiceId } from "../model/ids.ts";
-import { sha256 } from "./sha256.ts";
+import { sha256, sha256Hex } from "./sha256.ts";
 
 /**
  * Digest over everything a cluster holds: SHA-256 of the lines `service=hash`, sorted by service, each ending in a line
  * feed. Two holders with the same digest route alike. Hashes are lower-case hex.
  */
 export function planDigest(hashes: ReadonlyMap<ServiceId, string>): Uint8Array {
-  const lines = [...hashes].map(([service, hash]) => `${service}=${hash}\n`);
-  return sha256(lines.toSorted(compareNames).join(""));
+  return sha256(linesOf(hashes));
+}
+
+/** The same digest in lower-case hex. */
+export function planDigestHex(hashes: ReadonlyMap<ServiceId, string>): string {
+  return sha256Hex(linesOf(hashes));
+}
+
+function linesOf(hashes: ReadonlyMap<ServiceId, string>): string {
+  const lines: string[] = [];
+  for (const [service, hash] of hashes) lines.push(`${service}=${hash}\n`);
+  return lines.sort(compareNames).join("");
 }
 
 /** Whether two digests, or other byte strings, are the same. */

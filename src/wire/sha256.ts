@@ -1,13 +1,13 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** SHA-256 of bytes or of UTF-8 text, in lower-case hex. */
 export function sha256Hex(content: Uint8Array | string): string {
-  return createHash("sha256").update(content).digest("hex");
+  return hash("sha256", content, "hex");
 }
 
 /** SHA-256 of bytes or of UTF-8 text. */
 export function sha256(content: Uint8Array | string): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(content).digest());
+  return new Uint8Array(hash("sha256", content, "buffer"));
 }
 
 /** Lower-case hex of bytes. */
