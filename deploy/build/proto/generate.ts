@@ -1,4 +1,6 @@
 /** `npm run proto`: makes proto/gen anew from proto/weir and proto/vendor. */
-import { mustRunTool } from "../tool.ts";
+import { join } from "node:path";
+import { REPO } from "../tool.ts";
+import { generateInto } from "./generate-into.ts";
 
-mustRunTool("buf", { args: ["generate"], folder: "proto" });
+generateInto(join(REPO, "proto"));

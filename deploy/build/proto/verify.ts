@@ -3,7 +3,8 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { REPO, mustRunTool, runTool } from "../tool.ts";
+import { REPO, runTool } from "../tool.ts";
+import { generateInto } from "./generate-into.ts";
 
 /** Where the contract that others already run is found, best first: what was pushed, else what is on main here. */
 const PUBLISHED_REFS = ["refs/remotes/origin/main", "refs/heads/main"];
@@ -41,8 +42,7 @@ function holdsContract(ref: string): boolean {
 export function generatedCodeIsFresh(): boolean {
   const folder = mkdtempSync(join(tmpdir(), "weir-gen-"));
   try {
-    // Plugin outputs are relative to `-o`, so this makes <folder>/gen.
-    mustRunTool("buf", { args: ["generate", "-o", folder], folder: "proto" });
+    generateInto(folder);
     const same = runTool("diff", { args: ["-rq", join(folder, "gen"), "proto/gen"] });
     if (!same) console.log("proto/gen is out of date: run `npm run proto`");
     return same;

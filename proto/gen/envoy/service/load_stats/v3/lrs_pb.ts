@@ -10,32 +10,24 @@ import type { ClusterStats } from "../../../config/endpoint/v3/load_report_pb.ts
 import { file_envoy_config_endpoint_v3_load_report } from "../../../config/endpoint/v3/load_report_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/service/load_stats/v3/lrs.proto.
  */
 export const file_envoy_service_load_stats_v3_lrs: GenFile = /*@__PURE__*/
-  fileDesc("CiVlbnZveS9zZXJ2aWNlL2xvYWRfc3RhdHMvdjMvbHJzLnByb3RvEhtlbnZveS5zZXJ2aWNlLmxvYWRfc3RhdHMudjMisAEKEExvYWRTdGF0c1JlcXVlc3QSKAoEbm9kZRgBIAEoCzIaLmVudm95LmNvbmZpZy5jb3JlLnYzLk5vZGUSPQoNY2x1c3Rlcl9zdGF0cxgCIAMoCzImLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5DbHVzdGVyU3RhdHM6M5rFiB4uCixlbnZveS5zZXJ2aWNlLmxvYWRfc3RhdHMudjIuTG9hZFN0YXRzUmVxdWVzdCLXAQoRTG9hZFN0YXRzUmVzcG9uc2USEAoIY2x1c3RlcnMYASADKAkSGQoRc2VuZF9hbGxfY2x1c3RlcnMYBCABKAgSOgoXbG9hZF9yZXBvcnRpbmdfaW50ZXJ2YWwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SIwobcmVwb3J0X2VuZHBvaW50X2dyYW51bGFyaXR5GAMgASgIOjSaxYgeLwotZW52b3kuc2VydmljZS5sb2FkX3N0YXRzLnYyLkxvYWRTdGF0c1Jlc3BvbnNlMo4BChRMb2FkUmVwb3J0aW5nU2VydmljZRJ2Cg9TdHJlYW1Mb2FkU3RhdHMSLS5lbnZveS5zZXJ2aWNlLmxvYWRfc3RhdHMudjMuTG9hZFN0YXRzUmVxdWVzdBouLmVudm95LnNlcnZpY2UubG9hZF9zdGF0cy52My5Mb2FkU3RhdHNSZXNwb25zZSIAKAEwAUKQAQopaW8uZW52b3lwcm94eS5lbnZveS5zZXJ2aWNlLmxvYWRfc3RhdHMudjNCCExyc1Byb3RvUAFaT2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L3NlcnZpY2UvbG9hZF9zdGF0cy92Mztsb2FkX3N0YXRzdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_config_endpoint_v3_load_report, file_google_protobuf_duration, file_udpa_annotations_status, file_udpa_annotations_versioning]);
+  fileDesc("CiVlbnZveS9zZXJ2aWNlL2xvYWRfc3RhdHMvdjMvbHJzLnByb3RvEhtlbnZveS5zZXJ2aWNlLmxvYWRfc3RhdHMudjMiewoQTG9hZFN0YXRzUmVxdWVzdBIoCgRub2RlGAEgASgLMhouZW52b3kuY29uZmlnLmNvcmUudjMuTm9kZRI9Cg1jbHVzdGVyX3N0YXRzGAIgAygLMiYuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkNsdXN0ZXJTdGF0cyKhAQoRTG9hZFN0YXRzUmVzcG9uc2USEAoIY2x1c3RlcnMYASADKAkSGQoRc2VuZF9hbGxfY2x1c3RlcnMYBCABKAgSOgoXbG9hZF9yZXBvcnRpbmdfaW50ZXJ2YWwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SIwobcmVwb3J0X2VuZHBvaW50X2dyYW51bGFyaXR5GAMgASgIMowBChRMb2FkUmVwb3J0aW5nU2VydmljZRJ0Cg9TdHJlYW1Mb2FkU3RhdHMSLS5lbnZveS5zZXJ2aWNlLmxvYWRfc3RhdHMudjMuTG9hZFN0YXRzUmVxdWVzdBouLmVudm95LnNlcnZpY2UubG9hZF9zdGF0cy52My5Mb2FkU3RhdHNSZXNwb25zZSgBMAFiBnByb3RvMw", [file_envoy_config_core_v3_base, file_envoy_config_endpoint_v3_load_report, file_google_protobuf_duration]);
 
 /**
- * A load report Envoy sends to the management server.
- *
  * @generated from message envoy.service.load_stats.v3.LoadStatsRequest
  */
 export type LoadStatsRequest = Message<"envoy.service.load_stats.v3.LoadStatsRequest"> & {
   /**
-   * Node identifier for Envoy instance.
-   *
    * @generated from field: envoy.config.core.v3.Node node = 1;
    */
   node?: Node | undefined;
 
   /**
-   * A list of load stats to report.
-   *
    * @generated from field: repeated envoy.config.endpoint.v3.ClusterStats cluster_stats = 2;
    */
   clusterStats: ClusterStats[];
@@ -49,47 +41,25 @@ export const LoadStatsRequestSchema: GenMessage<LoadStatsRequest> = /*@__PURE__*
   messageDesc(file_envoy_service_load_stats_v3_lrs, 0);
 
 /**
- * The management server sends envoy a LoadStatsResponse with all clusters it
- * is interested in learning load stats about.
- *
  * @generated from message envoy.service.load_stats.v3.LoadStatsResponse
  */
 export type LoadStatsResponse = Message<"envoy.service.load_stats.v3.LoadStatsResponse"> & {
   /**
-   * Clusters to report stats for.
-   * Not populated if ``send_all_clusters`` is true.
-   *
    * @generated from field: repeated string clusters = 1;
    */
   clusters: string[];
 
   /**
-   * If true, the client should send all clusters it knows about.
-   * Only clients that advertise the "envoy.lrs.supports_send_all_clusters" capability in their
-   * :ref:`client_features<envoy_v3_api_field_config.core.v3.Node.client_features>` field will honor this field.
-   *
    * @generated from field: bool send_all_clusters = 4;
    */
   sendAllClusters: boolean;
 
   /**
-   * The minimum interval of time to collect stats over. This is only a minimum for two reasons:
-   *
-   * 1. There may be some delay from when the timer fires until stats sampling occurs.
-   * 2. For clusters that were already feature in the previous ``LoadStatsResponse``, any traffic
-   *    that is observed in between the corresponding previous ``LoadStatsRequest`` and this
-   *    ``LoadStatsResponse`` will also be accumulated and billed to the cluster. This avoids a period
-   *    of inobservability that might otherwise exists between the messages. New clusters are not
-   *    subject to this consideration.
-   *
    * @generated from field: google.protobuf.Duration load_reporting_interval = 2;
    */
   loadReportingInterval?: Duration | undefined;
 
   /**
-   * Set to ``true`` if the management server supports endpoint granularity
-   * report.
-   *
    * @generated from field: bool report_endpoint_granularity = 3;
    */
   reportEndpointGranularity: boolean;
@@ -107,35 +77,6 @@ export const LoadStatsResponseSchema: GenMessage<LoadStatsResponse> = /*@__PURE_
  */
 export const LoadReportingService: GenService<{
   /**
-   * Advanced API to allow for multi-dimensional load balancing by remote
-   * server. For receiving LB assignments, the steps are:
-   * 1, The management server is configured with per cluster/zone/load metric
-   *    capacity configuration. The capacity configuration definition is
-   *    outside of the scope of this document.
-   * 2. Envoy issues a standard {Stream,Fetch}Endpoints request for the clusters
-   *    to balance.
-   *
-   * Independently, Envoy will initiate a StreamLoadStats bidi stream with a
-   * management server:
-   * 1. Once a connection establishes, the management server publishes a
-   *    LoadStatsResponse for all clusters it is interested in learning load
-   *    stats about.
-   * 2. For each cluster, Envoy load balances incoming traffic to upstream hosts
-   *    based on per-zone weights and/or per-instance weights (if specified)
-   *    based on intra-zone LbPolicy. This information comes from the above
-   *    {Stream,Fetch}Endpoints.
-   * 3. When upstream hosts reply, they optionally add header <define header
-   *    name> with ASCII representation of EndpointLoadMetricStats.
-   * 4. Envoy aggregates load reports over the period of time given to it in
-   *    LoadStatsResponse.load_reporting_interval. This includes aggregation
-   *    stats Envoy maintains by itself (total_requests, rpc_errors etc.) as
-   *    well as load metrics from upstream hosts.
-   * 5. When the timer of load_reporting_interval expires, Envoy sends new
-   *    LoadStatsRequest filled with load reports for each cluster.
-   * 6. The management server uses the load reports from all reported Envoys
-   *    from around the world, computes global assignment and prepares traffic
-   *    assignment destined for each zone Envoys are located in. Goto 2.
-   *
    * @generated from rpc envoy.service.load_stats.v3.LoadReportingService.StreamLoadStats
    */
   streamLoadStats: {

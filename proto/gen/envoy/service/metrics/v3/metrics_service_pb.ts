@@ -8,16 +8,13 @@ import type { Node } from "../../../config/core/v3/base_pb.ts";
 import { file_envoy_config_core_v3_base } from "../../../config/core/v3/base_pb.ts";
 import type { MetricFamily } from "../../../../io/prometheus/client/metrics_pb.ts";
 import { file_io_prometheus_client_metrics } from "../../../../io/prometheus/client/metrics_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/service/metrics/v3/metrics_service.proto.
  */
 export const file_envoy_service_metrics_v3_metrics_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci5lbnZveS9zZXJ2aWNlL21ldHJpY3MvdjMvbWV0cmljc19zZXJ2aWNlLnByb3RvEhhlbnZveS5zZXJ2aWNlLm1ldHJpY3MudjMiTgoVU3RyZWFtTWV0cmljc1Jlc3BvbnNlOjWaxYgeMAouZW52b3kuc2VydmljZS5tZXRyaWNzLnYyLlN0cmVhbU1ldHJpY3NSZXNwb25zZSLaAgoUU3RyZWFtTWV0cmljc01lc3NhZ2USTQoKaWRlbnRpZmllchgBIAEoCzI5LmVudm95LnNlcnZpY2UubWV0cmljcy52My5TdHJlYW1NZXRyaWNzTWVzc2FnZS5JZGVudGlmaWVyEjkKDWVudm95X21ldHJpY3MYAiADKAsyIi5pby5wcm9tZXRoZXVzLmNsaWVudC5NZXRyaWNGYW1pbHkagQEKCklkZW50aWZpZXISMgoEbm9kZRgBIAEoCzIaLmVudm95LmNvbmZpZy5jb3JlLnYzLk5vZGVCCPpCBYoBAhABOj+axYgeOgo4ZW52b3kuc2VydmljZS5tZXRyaWNzLnYyLlN0cmVhbU1ldHJpY3NNZXNzYWdlLklkZW50aWZpZXI6NJrFiB4vCi1lbnZveS5zZXJ2aWNlLm1ldHJpY3MudjIuU3RyZWFtTWV0cmljc01lc3NhZ2UyhgEKDk1ldHJpY3NTZXJ2aWNlEnQKDVN0cmVhbU1ldHJpY3MSLi5lbnZveS5zZXJ2aWNlLm1ldHJpY3MudjMuU3RyZWFtTWV0cmljc01lc3NhZ2UaLy5lbnZveS5zZXJ2aWNlLm1ldHJpY3MudjMuU3RyZWFtTWV0cmljc1Jlc3BvbnNlIgAoAUKSAQomaW8uZW52b3lwcm94eS5lbnZveS5zZXJ2aWNlLm1ldHJpY3MudjNCE01ldHJpY3NTZXJ2aWNlUHJvdG9QAVpJZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvc2VydmljZS9tZXRyaWNzL3YzO21ldHJpY3N2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_io_prometheus_client_metrics, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
+  fileDesc("Ci5lbnZveS9zZXJ2aWNlL21ldHJpY3MvdjMvbWV0cmljc19zZXJ2aWNlLnByb3RvEhhlbnZveS5zZXJ2aWNlLm1ldHJpY3MudjMiFwoVU3RyZWFtTWV0cmljc1Jlc3BvbnNlItgBChRTdHJlYW1NZXRyaWNzTWVzc2FnZRJNCgppZGVudGlmaWVyGAEgASgLMjkuZW52b3kuc2VydmljZS5tZXRyaWNzLnYzLlN0cmVhbU1ldHJpY3NNZXNzYWdlLklkZW50aWZpZXISOQoNZW52b3lfbWV0cmljcxgCIAMoCzIiLmlvLnByb21ldGhldXMuY2xpZW50Lk1ldHJpY0ZhbWlseRo2CgpJZGVudGlmaWVyEigKBG5vZGUYASABKAsyGi5lbnZveS5jb25maWcuY29yZS52My5Ob2RlMoQBCg5NZXRyaWNzU2VydmljZRJyCg1TdHJlYW1NZXRyaWNzEi4uZW52b3kuc2VydmljZS5tZXRyaWNzLnYzLlN0cmVhbU1ldHJpY3NNZXNzYWdlGi8uZW52b3kuc2VydmljZS5tZXRyaWNzLnYzLlN0cmVhbU1ldHJpY3NSZXNwb25zZSgBYgZwcm90bzM", [file_envoy_config_core_v3_base, file_io_prometheus_client_metrics]);
 
 /**
  * @generated from message envoy.service.metrics.v3.StreamMetricsResponse
@@ -37,16 +34,11 @@ export const StreamMetricsResponseSchema: GenMessage<StreamMetricsResponse> = /*
  */
 export type StreamMetricsMessage = Message<"envoy.service.metrics.v3.StreamMetricsMessage"> & {
   /**
-   * Identifier data effectively is a structured metadata. As a performance optimization this will
-   * only be sent in the first message on the stream.
-   *
    * @generated from field: envoy.service.metrics.v3.StreamMetricsMessage.Identifier identifier = 1;
    */
   identifier?: StreamMetricsMessage_Identifier | undefined;
 
   /**
-   * A list of metric entries
-   *
    * @generated from field: repeated io.prometheus.client.MetricFamily envoy_metrics = 2;
    */
   envoyMetrics: MetricFamily[];
@@ -64,8 +56,6 @@ export const StreamMetricsMessageSchema: GenMessage<StreamMetricsMessage> = /*@_
  */
 export type StreamMetricsMessage_Identifier = Message<"envoy.service.metrics.v3.StreamMetricsMessage.Identifier"> & {
   /**
-   * The node sending metrics over the stream.
-   *
    * @generated from field: envoy.config.core.v3.Node node = 1;
    */
   node?: Node | undefined;
@@ -79,16 +69,10 @@ export const StreamMetricsMessage_IdentifierSchema: GenMessage<StreamMetricsMess
   messageDesc(file_envoy_service_metrics_v3_metrics_service, 1, 0);
 
 /**
- * Service for streaming metrics to server that consumes the metrics data. It uses Prometheus metric
- * data model as a standard to represent metrics information.
- *
  * @generated from service envoy.service.metrics.v3.MetricsService
  */
 export const MetricsService: GenService<{
   /**
-   * Envoy will connect and send StreamMetricsMessage messages forever. It does not expect any
-   * response to be sent as nothing would be done in the case of failure.
-   *
    * @generated from rpc envoy.service.metrics.v3.MetricsService.StreamMetrics
    */
   streamMetrics: {

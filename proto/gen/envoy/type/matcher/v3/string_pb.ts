@@ -6,23 +6,15 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { RegexMatcher } from "./regex_pb.ts";
 import { file_envoy_type_matcher_v3_regex } from "./regex_pb.ts";
-import type { TypedExtensionConfig } from "../../../../xds/core/v3/extension_pb.ts";
-import { file_xds_core_v3_extension } from "../../../../xds/core/v3/extension_pb.ts";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/type/matcher/v3/string.proto.
  */
 export const file_envoy_type_matcher_v3_string: GenFile = /*@__PURE__*/
-  fileDesc("CiJlbnZveS90eXBlL21hdGNoZXIvdjMvc3RyaW5nLnByb3RvEhVlbnZveS50eXBlLm1hdGNoZXIudjMizgIKDVN0cmluZ01hdGNoZXISDwoFZXhhY3QYASABKAlIABIZCgZwcmVmaXgYAiABKAlCB/pCBHICEAFIABIZCgZzdWZmaXgYAyABKAlCB/pCBHICEAFIABJDCgpzYWZlX3JlZ2V4GAUgASgLMiMuZW52b3kudHlwZS5tYXRjaGVyLnYzLlJlZ2V4TWF0Y2hlckII+kIFigECEAFIABIbCghjb250YWlucxgHIAEoCUIH+kIEcgIQAUgAEjMKBmN1c3RvbRgIIAEoCzIhLnhkcy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnSAASEwoLaWdub3JlX2Nhc2UYBiABKAg6J5rFiB4iCiBlbnZveS50eXBlLm1hdGNoZXIuU3RyaW5nTWF0Y2hlckIUCg1tYXRjaF9wYXR0ZXJuEgP4QgFKBAgEEAVSBXJlZ2V4IoIBChFMaXN0U3RyaW5nTWF0Y2hlchJACghwYXR0ZXJucxgBIAMoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyQgj6QgWSAQIIATormsWIHiYKJGVudm95LnR5cGUubWF0Y2hlci5MaXN0U3RyaW5nTWF0Y2hlckKEAQojaW8uZW52b3lwcm94eS5lbnZveS50eXBlLm1hdGNoZXIudjNCC1N0cmluZ1Byb3RvUAFaRmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L3R5cGUvbWF0Y2hlci92MzttYXRjaGVydjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_type_matcher_v3_regex, file_xds_core_v3_extension, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
+  fileDesc("CiJlbnZveS90eXBlL21hdGNoZXIvdjMvc3RyaW5nLnByb3RvEhVlbnZveS50eXBlLm1hdGNoZXIudjMixgEKDVN0cmluZ01hdGNoZXISDwoFZXhhY3QYASABKAlIABIQCgZwcmVmaXgYAiABKAlIABIQCgZzdWZmaXgYAyABKAlIABI5CgpzYWZlX3JlZ2V4GAUgASgLMiMuZW52b3kudHlwZS5tYXRjaGVyLnYzLlJlZ2V4TWF0Y2hlckgAEhIKCGNvbnRhaW5zGAcgASgJSAASEwoLaWdub3JlX2Nhc2UYBiABKAhCDwoNbWF0Y2hfcGF0dGVybkoECAQQBVIFcmVnZXhiBnByb3RvMw", [file_envoy_type_matcher_v3_regex]);
 
 /**
- * Specifies the way to match a string.
- * [#next-free-field: 9]
- *
  * @generated from message envoy.type.matcher.v3.StringMatcher
  */
 export type StringMatcher = Message<"envoy.type.matcher.v3.StringMatcher"> & {
@@ -31,79 +23,37 @@ export type StringMatcher = Message<"envoy.type.matcher.v3.StringMatcher"> & {
    */
   matchPattern: {
     /**
-     * The input string must match exactly the string specified here.
-     *
-     * Examples:
-     *
-     * * ``abc`` only matches the value ``abc``.
-     *
      * @generated from field: string exact = 1;
      */
     value: string;
     case: "exact";
   } | {
     /**
-     * The input string must have the prefix specified here.
-     * Note: empty prefix is not allowed, please use regex instead.
-     *
-     * Examples:
-     *
-     * * ``abc`` matches the value ``abc.xyz``
-     *
      * @generated from field: string prefix = 2;
      */
     value: string;
     case: "prefix";
   } | {
     /**
-     * The input string must have the suffix specified here.
-     * Note: empty prefix is not allowed, please use regex instead.
-     *
-     * Examples:
-     *
-     * * ``abc`` matches the value ``xyz.abc``
-     *
      * @generated from field: string suffix = 3;
      */
     value: string;
     case: "suffix";
   } | {
     /**
-     * The input string must match the regular expression specified here.
-     *
      * @generated from field: envoy.type.matcher.v3.RegexMatcher safe_regex = 5;
      */
     value: RegexMatcher;
     case: "safeRegex";
   } | {
     /**
-     * The input string must have the substring specified here.
-     * Note: empty contains match is not allowed, please use regex instead.
-     *
-     * Examples:
-     *
-     * * ``abc`` matches the value ``xyz.abc.def``
-     *
      * @generated from field: string contains = 7;
      */
     value: string;
     case: "contains";
-  } | {
-    /**
-     * Use an extension as the matcher type.
-     * [#extension-category: envoy.string_matcher]
-     *
-     * @generated from field: xds.core.v3.TypedExtensionConfig custom = 8;
-     */
-    value: TypedExtensionConfig;
-    case: "custom";
   } | { case: undefined; value?: undefined };
 
   /**
-   * If true, indicates the exact/prefix/suffix/contains matching should be case insensitive. This
-   * has no effect for the safe_regex match.
-   * For example, the matcher ``data`` will match both input string ``Data`` and ``data`` if set to true.
-   *
    * @generated from field: bool ignore_case = 6;
    */
   ignoreCase: boolean;
@@ -115,23 +65,4 @@ export type StringMatcher = Message<"envoy.type.matcher.v3.StringMatcher"> & {
  */
 export const StringMatcherSchema: GenMessage<StringMatcher> = /*@__PURE__*/
   messageDesc(file_envoy_type_matcher_v3_string, 0);
-
-/**
- * Specifies a list of ways to match a string.
- *
- * @generated from message envoy.type.matcher.v3.ListStringMatcher
- */
-export type ListStringMatcher = Message<"envoy.type.matcher.v3.ListStringMatcher"> & {
-  /**
-   * @generated from field: repeated envoy.type.matcher.v3.StringMatcher patterns = 1;
-   */
-  patterns: StringMatcher[];
-};
-
-/**
- * Describes the message envoy.type.matcher.v3.ListStringMatcher.
- * Use `create(ListStringMatcherSchema)` to create a new message.
- */
-export const ListStringMatcherSchema: GenMessage<ListStringMatcher> = /*@__PURE__*/
-  messageDesc(file_envoy_type_matcher_v3_string, 1);
 

@@ -4,147 +4,42 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { TypedExtensionConfig } from "../../../../config/core/v3/extension_pb.ts";
-import { file_envoy_config_core_v3_extension } from "../../../../config/core/v3/extension_pb.ts";
-import type { AlternateProtocolsCacheOptions, Http1ProtocolOptions, Http2ProtocolOptions, Http3ProtocolOptions, HttpProtocolOptions as HttpProtocolOptions$1, UpstreamHttpProtocolOptions } from "../../../../config/core/v3/protocol_pb.ts";
+import type { Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions as HttpProtocolOptions$1 } from "../../../../config/core/v3/protocol_pb.ts";
 import { file_envoy_config_core_v3_protocol } from "../../../../config/core/v3/protocol_pb.ts";
 import type { HttpFilter } from "../../../filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import { file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager } from "../../../filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.ts";
-import { file_validate_validate } from "../../../../../validate/validate_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/extensions/upstreams/http/v3/http_protocol_options.proto.
  */
 export const file_envoy_extensions_upstreams_http_v3_http_protocol_options: GenFile = /*@__PURE__*/
-  fileDesc("Cj5lbnZveS9leHRlbnNpb25zL3Vwc3RyZWFtcy9odHRwL3YzL2h0dHBfcHJvdG9jb2xfb3B0aW9ucy5wcm90bxIiZW52b3kuZXh0ZW5zaW9ucy51cHN0cmVhbXMuaHR0cC52MyLEDAoTSHR0cFByb3RvY29sT3B0aW9ucxJPChxjb21tb25faHR0cF9wcm90b2NvbF9vcHRpb25zGAEgASgLMikuZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cFByb3RvY29sT3B0aW9ucxJZCh51cHN0cmVhbV9odHRwX3Byb3RvY29sX29wdGlvbnMYAiABKAsyMS5lbnZveS5jb25maWcuY29yZS52My5VcHN0cmVhbUh0dHBQcm90b2NvbE9wdGlvbnMSagoUZXhwbGljaXRfaHR0cF9jb25maWcYAyABKAsySi5lbnZveS5leHRlbnNpb25zLnVwc3RyZWFtcy5odHRwLnYzLkh0dHBQcm90b2NvbE9wdGlvbnMuRXhwbGljaXRIdHRwQ29uZmlnSAASeQoedXNlX2Rvd25zdHJlYW1fcHJvdG9jb2xfY29uZmlnGAQgASgLMk8uZW52b3kuZXh0ZW5zaW9ucy51cHN0cmVhbXMuaHR0cC52My5IdHRwUHJvdG9jb2xPcHRpb25zLlVzZURvd25zdHJlYW1IdHRwQ29uZmlnSAASXQoLYXV0b19jb25maWcYBSABKAsyRi5lbnZveS5leHRlbnNpb25zLnVwc3RyZWFtcy5odHRwLnYzLkh0dHBQcm90b2NvbE9wdGlvbnMuQXV0b0h0dHBDb25maWdIABJdCgxodHRwX2ZpbHRlcnMYBiADKAsyRy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5IdHRwRmlsdGVyEkwKGGhlYWRlcl92YWxpZGF0aW9uX2NvbmZpZxgHIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnGpUCChJFeHBsaWNpdEh0dHBDb25maWcSSwoVaHR0cF9wcm90b2NvbF9vcHRpb25zGAEgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDFQcm90b2NvbE9wdGlvbnNIABJMChZodHRwMl9wcm90b2NvbF9vcHRpb25zGAIgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDJQcm90b2NvbE9wdGlvbnNIABJMChZodHRwM19wcm90b2NvbF9vcHRpb25zGAMgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDNQcm90b2NvbE9wdGlvbnNIAEIWCg9wcm90b2NvbF9jb25maWcSA/hCARr8AQoXVXNlRG93bnN0cmVhbUh0dHBDb25maWcSSQoVaHR0cF9wcm90b2NvbF9vcHRpb25zGAEgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDFQcm90b2NvbE9wdGlvbnMSSgoWaHR0cDJfcHJvdG9jb2xfb3B0aW9ucxgCIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHAyUHJvdG9jb2xPcHRpb25zEkoKFmh0dHAzX3Byb3RvY29sX29wdGlvbnMYAyABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5IdHRwM1Byb3RvY29sT3B0aW9ucxrUAgoOQXV0b0h0dHBDb25maWcSSQoVaHR0cF9wcm90b2NvbF9vcHRpb25zGAEgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDFQcm90b2NvbE9wdGlvbnMSSgoWaHR0cDJfcHJvdG9jb2xfb3B0aW9ucxgCIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHAyUHJvdG9jb2xPcHRpb25zEkoKFmh0dHAzX3Byb3RvY29sX29wdGlvbnMYAyABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5IdHRwM1Byb3RvY29sT3B0aW9ucxJfCiFhbHRlcm5hdGVfcHJvdG9jb2xzX2NhY2hlX29wdGlvbnMYBCABKAsyNC5lbnZveS5jb25maWcuY29yZS52My5BbHRlcm5hdGVQcm90b2NvbHNDYWNoZU9wdGlvbnNCIAoZdXBzdHJlYW1fcHJvdG9jb2xfb3B0aW9ucxID+EIBQqgBCjBpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudXBzdHJlYW1zLmh0dHAudjNCGEh0dHBQcm90b2NvbE9wdGlvbnNQcm90b1ABWlBnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3Vwc3RyZWFtcy9odHRwL3YzO2h0dHB2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_extension, file_envoy_config_core_v3_protocol, file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, file_udpa_annotations_status, file_validate_validate]);
+  fileDesc("Cj5lbnZveS9leHRlbnNpb25zL3Vwc3RyZWFtcy9odHRwL3YzL2h0dHBfcHJvdG9jb2xfb3B0aW9ucy5wcm90bxIiZW52b3kuZXh0ZW5zaW9ucy51cHN0cmVhbXMuaHR0cC52MyKTBAoTSHR0cFByb3RvY29sT3B0aW9ucxJPChxjb21tb25faHR0cF9wcm90b2NvbF9vcHRpb25zGAEgASgLMikuZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cFByb3RvY29sT3B0aW9ucxJqChRleHBsaWNpdF9odHRwX2NvbmZpZxgDIAEoCzJKLmVudm95LmV4dGVuc2lvbnMudXBzdHJlYW1zLmh0dHAudjMuSHR0cFByb3RvY29sT3B0aW9ucy5FeHBsaWNpdEh0dHBDb25maWdIABJdCgxodHRwX2ZpbHRlcnMYBiADKAsyRy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5IdHRwRmlsdGVyGsIBChJFeHBsaWNpdEh0dHBDb25maWcSSwoVaHR0cF9wcm90b2NvbF9vcHRpb25zGAEgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDFQcm90b2NvbE9wdGlvbnNIABJMChZodHRwMl9wcm90b2NvbF9vcHRpb25zGAIgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDJQcm90b2NvbE9wdGlvbnNIAEIRCg9wcm90b2NvbF9jb25maWdCGwoZdXBzdHJlYW1fcHJvdG9jb2xfb3B0aW9uc2IGcHJvdG8z", [file_envoy_config_core_v3_protocol, file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager]);
 
 /**
- * HttpProtocolOptions specifies Http upstream protocol options. This object
- * is used in
- * :ref:`typed_extension_protocol_options<envoy_v3_api_field_config.cluster.v3.Cluster.typed_extension_protocol_options>`,
- * keyed by the name ``envoy.extensions.upstreams.http.v3.HttpProtocolOptions``.
- *
- * This controls what protocol(s) should be used for upstream and how said protocol(s) are configured.
- *
- * This replaces the prior pattern of explicit protocol configuration directly
- * in the cluster. So a configuration like this, explicitly configuring the use of HTTP/2 upstream:
- *
- * .. code::
- *
- *   clusters:
- *     - name: some_service
- *       connect_timeout: 5s
- *       upstream_http_protocol_options:
- *         auto_sni: true
- *       common_http_protocol_options:
- *         idle_timeout: 1s
- *       http2_protocol_options:
- *         max_concurrent_streams: 100
- *        .... [further cluster config]
- *
- * Would now look like this:
- *
- * .. code::
- *
- *   clusters:
- *     - name: some_service
- *       connect_timeout: 5s
- *       typed_extension_protocol_options:
- *         envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
- *           "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
- *           upstream_http_protocol_options:
- *             auto_sni: true
- *           common_http_protocol_options:
- *             idle_timeout: 1s
- *           explicit_http_config:
- *             http2_protocol_options:
- *               max_concurrent_streams: 100
- *        .... [further cluster config]
- * [#next-free-field: 8]
- *
  * @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions
  */
 export type HttpProtocolOptions = Message<"envoy.extensions.upstreams.http.v3.HttpProtocolOptions"> & {
   /**
-   * This contains options common across HTTP/1 and HTTP/2
-   *
    * @generated from field: envoy.config.core.v3.HttpProtocolOptions common_http_protocol_options = 1;
    */
   commonHttpProtocolOptions?: HttpProtocolOptions$1 | undefined;
 
   /**
-   * This contains common protocol options which are only applied upstream.
-   *
-   * @generated from field: envoy.config.core.v3.UpstreamHttpProtocolOptions upstream_http_protocol_options = 2;
-   */
-  upstreamHttpProtocolOptions?: UpstreamHttpProtocolOptions | undefined;
-
-  /**
-   * This controls the actual protocol to be used upstream.
-   *
    * @generated from oneof envoy.extensions.upstreams.http.v3.HttpProtocolOptions.upstream_protocol_options
    */
   upstreamProtocolOptions: {
     /**
-     * To explicitly configure either HTTP/1 or HTTP/2 (but not both!) use ``explicit_http_config``.
-     * If the ``explicit_http_config`` is empty, HTTP/1.1 is used.
-     *
      * @generated from field: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig explicit_http_config = 3;
      */
     value: HttpProtocolOptions_ExplicitHttpConfig;
     case: "explicitHttpConfig";
-  } | {
-    /**
-     * This allows switching on protocol based on what protocol the downstream
-     * connection used.
-     *
-     * @generated from field: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig use_downstream_protocol_config = 4;
-     */
-    value: HttpProtocolOptions_UseDownstreamHttpConfig;
-    case: "useDownstreamProtocolConfig";
-  } | {
-    /**
-     * This allows switching on protocol based on ALPN
-     *
-     * @generated from field: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig auto_config = 5;
-     */
-    value: HttpProtocolOptions_AutoHttpConfig;
-    case: "autoConfig";
   } | { case: undefined; value?: undefined };
 
   /**
-   * .. note::
-   *   Upstream HTTP filters are currently in alpha.
-   *
-   * Optional HTTP filters for the upstream HTTP filter chain.
-   *
-   * These filters will be applied for all HTTP streams which flow through this
-   * cluster. Unlike downstream HTTP filters, they will *not* be applied to terminated CONNECT requests.
-   *
-   * If using upstream HTTP filters, please be aware that local errors sent by
-   * upstream HTTP filters will not trigger retries, and local errors sent by
-   * upstream HTTP filters will count as a final response if hedging is configured.
-   * [#extension-category: envoy.filters.http.upstream]
-   *
    * @generated from field: repeated envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter http_filters = 6;
    */
   httpFilters: HttpFilter[];
-
-  /**
-   * Configuration options for Unified Header Validation (UHV).
-   * UHV is an extensible mechanism for checking validity of HTTP responses.
-   *
-   * [#comment:TODO(yanavlasov): Make it a link to the default header validator doc when it becomes visible.]
-   * Leaving this field unspecified, selects the default header validator ``envoy.http.header_validators.envoy_default``.
-   *
-   * [#not-implemented-hide:]
-   * [#extension-category: envoy.http.header_validators]
-   *
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig header_validation_config = 7;
-   */
-  headerValidationConfig?: TypedExtensionConfig | undefined;
 };
 
 /**
@@ -155,9 +50,6 @@ export const HttpProtocolOptionsSchema: GenMessage<HttpProtocolOptions> = /*@__P
   messageDesc(file_envoy_extensions_upstreams_http_v3_http_protocol_options, 0);
 
 /**
- * If this is used, the cluster will only operate on one of the possible upstream protocols.
- * Note that HTTP/2 or above should generally be used for upstream gRPC clusters.
- *
  * @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig
  */
 export type HttpProtocolOptions_ExplicitHttpConfig = Message<"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig"> & {
@@ -176,16 +68,6 @@ export type HttpProtocolOptions_ExplicitHttpConfig = Message<"envoy.extensions.u
      */
     value: Http2ProtocolOptions;
     case: "http2ProtocolOptions";
-  } | {
-    /**
-     * .. warning::
-     *   QUIC upstream support is currently not ready for internet use.
-     *   Please see :ref:`here <arch_overview_http3>` for details.
-     *
-     * @generated from field: envoy.config.core.v3.Http3ProtocolOptions http3_protocol_options = 3;
-     */
-    value: Http3ProtocolOptions;
-    case: "http3ProtocolOptions";
   } | { case: undefined; value?: undefined };
 };
 
@@ -195,101 +77,4 @@ export type HttpProtocolOptions_ExplicitHttpConfig = Message<"envoy.extensions.u
  */
 export const HttpProtocolOptions_ExplicitHttpConfigSchema: GenMessage<HttpProtocolOptions_ExplicitHttpConfig> = /*@__PURE__*/
   messageDesc(file_envoy_extensions_upstreams_http_v3_http_protocol_options, 0, 0);
-
-/**
- * If this is used, the cluster can use either of the configured protocols, and
- * will use whichever protocol was used by the downstream connection.
- *
- * If HTTP/3 is configured for downstream and not configured for upstream,
- * HTTP/3 requests will fail over to HTTP/2.
- *
- * @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig
- */
-export type HttpProtocolOptions_UseDownstreamHttpConfig = Message<"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.Http1ProtocolOptions http_protocol_options = 1;
-   */
-  httpProtocolOptions?: Http1ProtocolOptions | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.Http2ProtocolOptions http2_protocol_options = 2;
-   */
-  http2ProtocolOptions?: Http2ProtocolOptions | undefined;
-
-  /**
-   * .. warning::
-   *   QUIC upstream support is currently not ready for internet use.
-   *   Please see :ref:`here <arch_overview_http3>` for details.
-   *
-   * @generated from field: envoy.config.core.v3.Http3ProtocolOptions http3_protocol_options = 3;
-   */
-  http3ProtocolOptions?: Http3ProtocolOptions | undefined;
-};
-
-/**
- * Describes the message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig.
- * Use `create(HttpProtocolOptions_UseDownstreamHttpConfigSchema)` to create a new message.
- */
-export const HttpProtocolOptions_UseDownstreamHttpConfigSchema: GenMessage<HttpProtocolOptions_UseDownstreamHttpConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_upstreams_http_v3_http_protocol_options, 0, 1);
-
-/**
- * If this is used, the cluster can use either HTTP/1 or HTTP/2, and will use whichever
- * protocol is negotiated by ALPN with the upstream.
- * Clusters configured with ``AutoHttpConfig`` will use the highest available
- * protocol; HTTP/2 if supported, otherwise HTTP/1.
- * If the upstream does not support ALPN, ``AutoHttpConfig`` will fail over to HTTP/1.
- * This can only be used with transport sockets which support ALPN. Using a
- * transport socket which does not support ALPN will result in configuration
- * failure. The transport layer may be configured with custom ALPN, but the default ALPN
- * for the cluster (or if custom ALPN fails) will be "h2,http/1.1".
- *
- * @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig
- */
-export type HttpProtocolOptions_AutoHttpConfig = Message<"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.Http1ProtocolOptions http_protocol_options = 1;
-   */
-  httpProtocolOptions?: Http1ProtocolOptions | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.Http2ProtocolOptions http2_protocol_options = 2;
-   */
-  http2ProtocolOptions?: Http2ProtocolOptions | undefined;
-
-  /**
-   * Unlike HTTP/1 and HTTP/2, HTTP/3 will not be configured unless it is
-   * present, and (soon) only if there is an indication of server side
-   * support.
-   * See :ref:`here <arch_overview_http3_upstream>` for more information on
-   * when HTTP/3 will be used, and when Envoy will fail over to TCP.
-   *
-   * .. warning::
-   *   QUIC upstream support is currently not ready for internet use.
-   *   Please see :ref:`here <arch_overview_http3>` for details.
-   *
-   * @generated from field: envoy.config.core.v3.Http3ProtocolOptions http3_protocol_options = 3;
-   */
-  http3ProtocolOptions?: Http3ProtocolOptions | undefined;
-
-  /**
-   * The presence of alternate protocols cache options causes the use of the
-   * alternate protocols cache, which is responsible for parsing and caching
-   * HTTP Alt-Svc headers. This enables the use of HTTP/3 for origins that
-   * advertise supporting it.
-   *
-   * .. note::
-   *   This is required when HTTP/3 is enabled.
-   *
-   * @generated from field: envoy.config.core.v3.AlternateProtocolsCacheOptions alternate_protocols_cache_options = 4;
-   */
-  alternateProtocolsCacheOptions?: AlternateProtocolsCacheOptions | undefined;
-};
-
-/**
- * Describes the message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig.
- * Use `create(HttpProtocolOptions_AutoHttpConfigSchema)` to create a new message.
- */
-export const HttpProtocolOptions_AutoHttpConfigSchema: GenMessage<HttpProtocolOptions_AutoHttpConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_upstreams_http_v3_http_protocol_options, 0, 2);
 

@@ -4,142 +4,52 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { AccessLog } from "../../../../../config/accesslog/v3/accesslog_pb.ts";
-import { file_envoy_config_accesslog_v3_accesslog } from "../../../../../config/accesslog/v3/accesslog_pb.ts";
 import type { HttpFilter } from "../../../network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import { file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager } from "../../../network/http_connection_manager/v3/http_connection_manager_pb.ts";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../../../annotations/deprecation_pb.ts";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.ts";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.ts";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.ts";
+import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/extensions/filters/http/router/v3/router.proto.
  */
 export const file_envoy_extensions_filters_http_router_v3_router: GenFile = /*@__PURE__*/
-  fileDesc("CjRlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9yb3V0ZXIvdjMvcm91dGVyLnByb3RvEidlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5yb3V0ZXIudjMi5wYKBlJvdXRlchIxCg1keW5hbWljX3N0YXRzGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIlChBzdGFydF9jaGlsZF9zcGFuGAIgASgIQgsYAZLHhtgEAzMuMBI6Cgx1cHN0cmVhbV9sb2cYAyADKAsyJC5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkFjY2Vzc0xvZxJmChR1cHN0cmVhbV9sb2dfb3B0aW9ucxgJIAEoCzJILmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnJvdXRlci52My5Sb3V0ZXIuVXBzdHJlYW1BY2Nlc3NMb2dPcHRpb25zEh4KFnN1cHByZXNzX2Vudm95X2hlYWRlcnMYBCABKAgSswEKFHN0cmljdF9jaGVja19oZWFkZXJzGAUgAygJQpQB+kKQAZIBjAEiiQFyhgFSHngtZW52b3ktdXBzdHJlYW0tcnEtdGltZW91dC1tc1ImeC1lbnZveS11cHN0cmVhbS1ycS1wZXItdHJ5LXRpbWVvdXQtbXNSE3gtZW52b3ktbWF4LXJldHJpZXNSFXgtZW52b3ktcmV0cnktZ3JwYy1vblIQeC1lbnZveS1yZXRyeS1vbhIjChtyZXNwZWN0X2V4cGVjdGVkX3JxX3RpbWVvdXQYBiABKAgSMAooc3VwcHJlc3NfZ3JwY19yZXF1ZXN0X2ZhaWx1cmVfY29kZV9zdGF0cxgHIAEoCBJmChV1cHN0cmVhbV9odHRwX2ZpbHRlcnMYCCADKAsyRy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5IdHRwRmlsdGVyGpcBChhVcHN0cmVhbUFjY2Vzc0xvZ09wdGlvbnMSLQolZmx1c2hfdXBzdHJlYW1fbG9nX29uX3Vwc3RyZWFtX3N0cmVhbRgBIAEoCBJMCht1cHN0cmVhbV9sb2dfZmx1c2hfaW50ZXJ2YWwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDPpCCaoBBjIEEMCEPTowmsWIHisKKWVudm95LmNvbmZpZy5maWx0ZXIuaHR0cC5yb3V0ZXIudjIuUm91dGVyQqcBCjVpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLnJvdXRlci52M0ILUm91dGVyUHJvdG9QAVpXZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvcm91dGVyL3YzO3JvdXRlcnYzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_accesslog_v3_accesslog, file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, file_google_protobuf_duration, file_google_protobuf_wrappers, file_envoy_annotations_deprecation, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
+  fileDesc("CjRlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9yb3V0ZXIvdjMvcm91dGVyLnByb3RvEidlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5yb3V0ZXIudjMi0gIKBlJvdXRlchIxCg1keW5hbWljX3N0YXRzGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIYChBzdGFydF9jaGlsZF9zcGFuGAIgASgIEh4KFnN1cHByZXNzX2Vudm95X2hlYWRlcnMYBCABKAgSHAoUc3RyaWN0X2NoZWNrX2hlYWRlcnMYBSADKAkSIwobcmVzcGVjdF9leHBlY3RlZF9ycV90aW1lb3V0GAYgASgIEjAKKHN1cHByZXNzX2dycGNfcmVxdWVzdF9mYWlsdXJlX2NvZGVfc3RhdHMYByABKAgSZgoVdXBzdHJlYW1faHR0cF9maWx0ZXJzGAggAygLMkcuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuSHR0cEZpbHRlcmIGcHJvdG8z", [file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, file_google_protobuf_wrappers]);
 
 /**
- * [#next-free-field: 10]
- *
  * @generated from message envoy.extensions.filters.http.router.v3.Router
  */
 export type Router = Message<"envoy.extensions.filters.http.router.v3.Router"> & {
   /**
-   * Whether the router generates dynamic cluster statistics. Defaults to
-   * true. Can be disabled in high performance scenarios.
-   *
    * @generated from field: google.protobuf.BoolValue dynamic_stats = 1;
    */
   dynamicStats?: boolean | undefined;
 
   /**
-   * Whether to start a child span for egress routed calls. This can be
-   * useful in scenarios where other filters (auth, ratelimit, etc.) make
-   * outbound calls and have child spans rooted at the same ingress
-   * parent. Defaults to false.
-   *
-   * .. attention::
-   *   This field is deprecated by the
-   *   :ref:`spawn_upstream_span <envoy_v3_api_field_extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing.spawn_upstream_span>`.
-   *   Please use that ``spawn_upstream_span`` field to control the span creation.
-   *
-   * @generated from field: bool start_child_span = 2 [deprecated = true];
-   * @deprecated
+   * @generated from field: bool start_child_span = 2;
    */
   startChildSpan: boolean;
 
   /**
-   * Configuration for HTTP upstream logs emitted by the router. Upstream logs
-   * are configured in the same way as access logs, but each log entry represents
-   * an upstream request. Presuming retries are configured, multiple upstream
-   * requests may be made for each downstream (inbound) request.
-   *
-   * @generated from field: repeated envoy.config.accesslog.v3.AccessLog upstream_log = 3;
-   */
-  upstreamLog: AccessLog[];
-
-  /**
-   * Additional upstream access log options.
-   *
-   * @generated from field: envoy.extensions.filters.http.router.v3.Router.UpstreamAccessLogOptions upstream_log_options = 9;
-   */
-  upstreamLogOptions?: Router_UpstreamAccessLogOptions | undefined;
-
-  /**
-   * Do not add any additional ``x-envoy-`` headers to requests or responses. This
-   * only affects the :ref:`router filter generated x-envoy- headers
-   * <config_http_filters_router_headers_set>`, other Envoy filters and the HTTP
-   * connection manager may continue to set ``x-envoy-`` headers.
-   *
    * @generated from field: bool suppress_envoy_headers = 4;
    */
   suppressEnvoyHeaders: boolean;
 
   /**
-   * Specifies a list of HTTP headers to strictly validate. Envoy will reject a
-   * request and respond with HTTP status 400 if the request contains an invalid
-   * value for any of the headers listed in this field. Strict header checking
-   * is only supported for the following headers:
-   *
-   * Value must be a ','-delimited list (i.e. no spaces) of supported retry
-   * policy values:
-   *
-   * * :ref:`config_http_filters_router_x-envoy-retry-grpc-on`
-   * * :ref:`config_http_filters_router_x-envoy-retry-on`
-   *
-   * Value must be an integer:
-   *
-   * * :ref:`config_http_filters_router_x-envoy-max-retries`
-   * * :ref:`config_http_filters_router_x-envoy-upstream-rq-timeout-ms`
-   * * :ref:`config_http_filters_router_x-envoy-upstream-rq-per-try-timeout-ms`
-   *
    * @generated from field: repeated string strict_check_headers = 5;
    */
   strictCheckHeaders: string[];
 
   /**
-   * If not set, ingress Envoy will ignore
-   * :ref:`config_http_filters_router_x-envoy-expected-rq-timeout-ms` header, populated by egress
-   * Envoy, when deriving timeout for upstream cluster.
-   *
    * @generated from field: bool respect_expected_rq_timeout = 6;
    */
   respectExpectedRqTimeout: boolean;
 
   /**
-   * If set, Envoy will avoid incrementing HTTP failure code stats
-   * on gRPC requests. This includes the individual status code value
-   * (e.g. upstream_rq_504) and group stats (e.g. upstream_rq_5xx).
-   * This field is useful if interested in relying only on the gRPC
-   * stats filter to define success and failure metrics for gRPC requests
-   * as not all failed gRPC requests charge HTTP status code metrics. See
-   * :ref:`gRPC stats filter<config_http_filters_grpc_stats>` documentation
-   * for more details.
-   *
    * @generated from field: bool suppress_grpc_request_failure_code_stats = 7;
    */
   suppressGrpcRequestFailureCodeStats: boolean;
 
   /**
-   * .. note::
-   *   Upstream HTTP filters are currently in alpha.
-   *
-   * Optional HTTP filters for the upstream HTTP filter chain.
-   *
-   * These filters will be applied for all requests that pass through the router.
-   * They will also be applied to shadowed requests.
-   * Upstream HTTP filters cannot change route or cluster.
-   * Upstream HTTP filters specified on the cluster will override these filters.
-   *
-   * If using upstream HTTP filters, please be aware that local errors sent by
-   * upstream HTTP filters will not trigger retries, and local errors sent by
-   * upstream HTTP filters will count as a final response if hedging is configured.
-   * [#extension-category: envoy.filters.http.upstream]
-   *
    * @generated from field: repeated envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter upstream_http_filters = 8;
    */
   upstreamHttpFilters: HttpFilter[];
@@ -151,38 +61,4 @@ export type Router = Message<"envoy.extensions.filters.http.router.v3.Router"> &
  */
 export const RouterSchema: GenMessage<Router> = /*@__PURE__*/
   messageDesc(file_envoy_extensions_filters_http_router_v3_router, 0);
-
-/**
- * @generated from message envoy.extensions.filters.http.router.v3.Router.UpstreamAccessLogOptions
- */
-export type Router_UpstreamAccessLogOptions = Message<"envoy.extensions.filters.http.router.v3.Router.UpstreamAccessLogOptions"> & {
-  /**
-   * If set to true, an upstream access log will be recorded when an upstream stream is
-   * associated to an http request. Note: Each HTTP request received for an already established
-   * connection will result in an upstream access log record. This includes, for example,
-   * consecutive HTTP requests over the same connection or a request that is retried.
-   * In case a retry is applied, an upstream access log will be recorded for each retry.
-   *
-   * @generated from field: bool flush_upstream_log_on_upstream_stream = 1;
-   */
-  flushUpstreamLogOnUpstreamStream: boolean;
-
-  /**
-   * The interval to flush the upstream access logs. By default, the router will flush an upstream
-   * access log on stream close, when the HTTP request is complete. If this field is set, the router
-   * will flush access logs periodically at the specified interval. This is especially useful in the
-   * case of long-lived requests, such as CONNECT and Websockets.
-   * The interval must be at least 1 millisecond.
-   *
-   * @generated from field: google.protobuf.Duration upstream_log_flush_interval = 2;
-   */
-  upstreamLogFlushInterval?: Duration | undefined;
-};
-
-/**
- * Describes the message envoy.extensions.filters.http.router.v3.Router.UpstreamAccessLogOptions.
- * Use `create(Router_UpstreamAccessLogOptionsSchema)` to create a new message.
- */
-export const Router_UpstreamAccessLogOptionsSchema: GenMessage<Router_UpstreamAccessLogOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_router_v3_router, 0, 0);
 
