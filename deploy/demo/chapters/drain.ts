@@ -6,8 +6,8 @@ import { pause, waitFor } from "../waiting.ts";
 
 const DRAINED = "ap-south";
 
-/** A third at a time. */
-const PACE = { maxStepWeight: 3_334, bakeMs: 1_000 } as const;
+/** Half at a time. */
+const PACE = { maxStepWeight: 5_000, bakeMs: 1_000 } as const;
 
 /** One cluster's share goes to zero step by step, then comes back. */
 export const DRAIN: Chapter = { name: "drain", title: `${DRAINED} drains to zero and comes back`, run };

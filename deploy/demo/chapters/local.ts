@@ -7,7 +7,7 @@ export const LOCAL: Chapter = { name: "local", title: "steady state: requests st
 async function run(play: Play): Promise<Outcome> {
   const sources = play.topology.clusters.map(({ name }) => name);
   const fromMs = Date.now();
-  const { checks, ...both } = await measure(play, sources, 3_500);
+  const { checks, ...both } = await measure(play, sources, 3_000);
   const local = sources.map((source) => ({
     claim: `${source} keeps its requests`,
     holds: both.intended[source]?.[`${source}/v1`] === 1,

@@ -10,7 +10,7 @@ async function run(play: Play): Promise<Outcome> {
   const wanted = { weights: { "eu-west/v1": 5_000, "us-east/v1": 5_000 }, reason: "demo: share us-east's load" };
   const shift = await requestShift(play, "us-east", wanted);
   const completed = await followShift(play, shift, 30_000);
-  const { checks, ...both } = await measure(play, ["us-east"], 3_000);
+  const { checks, ...both } = await measure(play, ["us-east"], 2_500);
   return {
     counted: { fromMs, untilMs: Date.now() },
     ...both,
