@@ -176,8 +176,9 @@ function fill(pairs: readonly Pair[], ledger: Ledger, round: Round): void {
 /** Spreads what found no room over the flow's destinations in proportion to their capacity, up to the ceilings. */
 function overflow(pairs: readonly Pair[], ledger: Ledger, round: Round): void {
   const manner = round.ceilings === "lifted" ? "last-resort" : "overflow";
-  for (const flow of new Set(pairs.map((pair) => pair.flow))) {
-    let open = pairs.filter((pair) => pair.flow === flow && underCeiling(pair, ledger, round) > 0);
+  const unplaced = pairs.filter(({ flow }) => ledger.rest(flow) > 0);
+  for (const [flow, its] of Map.groupBy(unplaced, (pair) => pair.flow)) {
+    let open = its.filter((pair) => underCeiling(pair, ledger, round) > 0);
     while (open.length > 0 && ledger.rest(flow) > 0) {
       spread(open, ledger, { round, manner });
       open = open.filter((pair) => underCeiling(pair, ledger, round) > 0);

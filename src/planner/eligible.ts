@@ -4,7 +4,7 @@ import type { Destination, DestinationKey, Split } from "../model/destination.ts
 import { compareDestinations, keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
 import type { FleetState, ServiceState } from "../model/fleet.ts";
 import type { ClusterId } from "../model/ids.ts";
-import { deployedCapacity, doubtsReadiness } from "./readiness.ts";
+import { deployedCapacity } from "./readiness.ts";
 
 /** Why a destination cannot serve a source at all; what a source still sends it must move at once. */
 export type Loss = "not-deployed" | "not-a-member" | "quarantined" | "dead" | "unready" | "unreachable";
@@ -32,6 +32,8 @@ export interface Offer {
 export interface Standpoint {
   readonly source: ClusterId;
   readonly now: Split | undefined;
+  /** Whether reports of no ready endpoint are too many to be believed (`doubtsReadiness`), the same for every source. */
+  readonly isDoubted: boolean;
 }
 
 /**
@@ -39,22 +41,19 @@ export interface Standpoint {
  * quarantined or unreachable to it: whoever can act on the plan is alive, and would otherwise be sent away from its own
  * backends for having been cut off from the planner.
  */
-export function offersTo({ source, now }: Standpoint, state: FleetState, service: ServiceState): readonly Offer[] {
+export function offersTo(standpoint: Standpoint, state: FleetState, service: ServiceState): readonly Offer[] {
   const places = new Map<DestinationKey, Destination>();
   for (const { cluster, version } of service.spec.deployments)
     places.set(keyOf({ cluster, version }), { cluster, version });
-  for (const { destination } of now ?? []) places.set(keyOf(destination), destination);
-  const isDoubted = doubtsReadiness(state, service);
+  for (const { destination } of standpoint.now ?? []) places.set(keyOf(destination), destination);
   return [...places.values()]
     .toSorted(compareDestinations)
-    .map((destination) => offerOf(destination, { source, now, state, service, isDoubted }));
+    .map((destination) => offerOf(destination, { ...standpoint, state, service }));
 }
 
 interface Circumstances extends Standpoint {
   readonly state: FleetState;
   readonly service: ServiceState;
-  /** Whether reports of no ready endpoint are too many to be believed. */
-  readonly isDoubted: boolean;
 }
 
 function offerOf(destination: Destination, circumstances: Circumstances): Offer {

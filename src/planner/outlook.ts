@@ -4,6 +4,7 @@ import { compareNames } from "../model/ids.ts";
 import type { ClusterId } from "../model/ids.ts";
 import type { RouteSet } from "../model/plan.ts";
 import { offersTo } from "./eligible.ts";
+import { doubtsReadiness } from "./readiness.ts";
 import type { Offer } from "./eligible.ts";
 
 /** One source cluster of a service: what it asks for, what it sends now, and what it could use. */
@@ -20,14 +21,20 @@ export interface SourceOutlook {
 
 /** The sources of a service, sorted: every active member, dead and draining ones too, for when they are back. */
 export function outlookOf(state: FleetState, service: ServiceState): readonly SourceOutlook[] {
+  const isDoubted = doubtsReadiness(state, service);
   return [...state.clusters]
     .filter(([, { membership }]) => membership === "active")
     .map(([cluster]) => cluster)
     .toSorted(compareNames)
-    .map((cluster) => sourceOutlook(cluster, state, service));
+    .map((cluster) => sourceOutlook({ cluster, isDoubted }, state, service));
 }
 
-function sourceOutlook(cluster: ClusterId, state: FleetState, service: ServiceState): SourceOutlook {
+interface Viewpoint {
+  readonly cluster: ClusterId;
+  readonly isDoubted: boolean;
+}
+
+function sourceOutlook({ cluster, isDoubted }: Viewpoint, state: FleetState, service: ServiceState): SourceOutlook {
   const released = releasedTo(cluster, state, service);
   const now = released && splitOf(released);
   return {
@@ -35,7 +42,7 @@ function sourceOutlook(cluster: ClusterId, state: FleetState, service: ServiceSt
     demandRps: demandOf(cluster, state, service),
     ...(released !== undefined && { released }),
     ...(now !== undefined && { now }),
-    offers: offersTo({ source: cluster, now }, state, service),
+    offers: offersTo({ source: cluster, now, isDoubted }, state, service),
   };
 }
 
