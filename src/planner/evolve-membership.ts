@@ -156,9 +156,10 @@ export function runsIn(service: ServiceState, cluster: ClusterId): boolean {
   return service.spec.deployments.some((deployment) => deployment.cluster === cluster);
 }
 
-/** Whether the cluster is a destination or a source of the service. */
+/** Whether the cluster is a destination or a source of the service, or about to become one. */
 function concerns(service: ServiceState, cluster: ClusterId): boolean {
-  return runsIn(service, cluster) || service.released[cluster] !== undefined;
+  const isPlanned = service.rollout?.plan.routeSets[cluster] !== undefined;
+  return runsIn(service, cluster) || service.released[cluster] !== undefined || isPlanned;
 }
 
 function without<K extends string, V>(record: Readonly<Record<K, V>>, key: K): Readonly<Record<K, V>> {

@@ -78,13 +78,21 @@ function measureWorkloads(
     const known = state.services.get(row.service);
     if (known === undefined) continue;
     const key = keyOf({ cluster: report.cluster, version: row.version });
-    if (!hasMoved(known.reported[key], row, settings)) continue;
+    if (!hasMoved(known.reported[key], row, settings) || isSuperfluous(known, key)) continue;
     const found: ReportedDestination = {
       readyEndpoints: row.readyEndpoints,
       ...(row.capacityRps === undefined ? {} : { capacityRps: row.capacityRps }),
     };
     into[row.service] = { ...into[row.service], [key]: found };
   }
+}
+
+/** Reports of versions that nobody declared yet are kept for when somebody does, but not without end. */
+const UNDECLARED_MAX = 1_000;
+
+function isSuperfluous({ reported, spec }: ServiceState, key: DestinationKey): boolean {
+  if (reported[key] !== undefined || spec.deployments.some((deployment) => keyOf(deployment) === key)) return false;
+  return Object.keys(reported).length >= spec.deployments.length + UNDECLARED_MAX;
 }
 
 function byServiceAndVersion(a: WorkloadRow, b: WorkloadRow): number {

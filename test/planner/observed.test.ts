@@ -136,6 +136,17 @@ describe("measuring demand", () => {
     expect(measured(play.state, few(60), play.settings)?.demandRps[CHECKOUT]).toEqual({ "us-east": 60 });
   });
 
+  it("keeps what is reported of undeclared versions, but not without end", () => {
+    const play = aSettledFleet();
+    const row = { service: CHECKOUT, readyEndpoints: 1, totalEndpoints: 1 };
+    for (let round = 0; round < 3; round += 1) {
+      const workloads = Array.from({ length: 600 }, (_, n) => ({ ...row, version: `x${round}-${n}` as Version }));
+      const found = measured(play.state, reportsOf(aReport("us-east", { workloads })), play.settings);
+      if (found !== undefined) play.do({ kind: "observe", observed: play.observed(), measured: found });
+    }
+    expect(Object.keys(play.service().reported).length).toBeLessThanOrEqual(1_200);
+  });
+
   it("leaves out what is declared, unknown services and clusters that are no members", () => {
     const play = aSettledFleet();
     const reports = reportsOf(

@@ -42,18 +42,19 @@ const SECRET_BYTES = 32;
 /** Clusters: registering, accepting, cordoning, draining, revoking. */
 export function clusterService(parts: OperatorParts): Implementation<typeof ClusterService> {
   const { engine } = parts;
-  const view = (state: FleetState, cluster: ClusterState) => toCluster(cluster, state, engine.observed());
   const answer = (state: FleetState, { sequence, subject }: Committed) =>
     mapped(findCluster(state, subject), (cluster) => ({
-      cluster: view(state, cluster),
+      cluster: toCluster(cluster, state, engine.observed()),
       sequence: toSequence(sequence),
     }));
   return {
     registerCluster: async (request, call) => register(parts, request, call),
     listClusters: async (request) => {
       const state = engine.state();
+      // Folded once: it holds every report.
+      const observed = engine.observed();
       return mapped(selectClusters(request, state), (found) => ({
-        clusters: found.map((cluster) => view(state, cluster)),
+        clusters: found.map((cluster) => toCluster(cluster, state, observed)),
         sequence: toSequence(state.sequence),
       }));
     },
@@ -121,8 +122,11 @@ async function watch(
   let remaining: ReadonlyMap<ClusterId, number> = new Map();
   for await (const state of states(engine, signal)) {
     const sequence = toSequence(state.sequence);
-    const view = (cluster: ClusterState) => toCluster(cluster, state, engine.observed());
     const left = drainsOf(state);
+    const isMoved = shown !== state.clusters || [...left].some(([name, weight]) => weight !== remaining.get(name));
+    if (!isMoved) continue;
+    const observed = engine.observed();
+    const view = (cluster: ClusterState) => toCluster(cluster, state, observed);
     for (const [name, cluster] of state.clusters) {
       const isNews = shown.get(name) !== cluster || left.get(name) !== remaining.get(name);
       if (isNews) await emit({ cluster: view(cluster), isRemoved: false, sequence });
