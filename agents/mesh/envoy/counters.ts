@@ -25,23 +25,19 @@ export interface Counters {
  */
 export function createCounters(ageMs: () => number): Counters {
   const totals = new Map<string, number>();
-  const known = new Map<string, Statistic | undefined>();
   let isFirst = true;
   let isOlder = true;
-  const meaning = (name: string) => {
-    if (!known.has(name)) known.set(name, readStatistic(name));
-    return known.get(name);
-  };
   const grown = (name: string, total: number) => {
     const before = totals.get(name) ?? (isFirst && isOlder ? total : 0);
-    totals.set(name, total);
+    // What never counted anything begins at zero all the same.
+    if (total > 0 || totals.has(name)) totals.set(name, total);
     return total < before ? total : total - before;
   };
   return {
     read: (families) => {
       if (isFirst) isOlder = upForMs(families) > ageMs();
       const samples = families.flatMap(({ name, metric: [metric] }) => {
-        const statistic = meaning(name);
+        const statistic = readStatistic(name);
         if (statistic === undefined || metric === undefined) return [];
         return [{ name, statistic, value: valueOf(metric, name, grown), quantiles: quantilesOf(metric) }];
       });

@@ -16,7 +16,7 @@ import {
 } from "./render.ts";
 import type { Peer } from "./render.ts";
 import type { Piece, Resource, Snapshot } from "./snapshot.ts";
-import { sealOne, sealPieces, snapshotOf, versionOf } from "./snapshot.ts";
+import { sealEach, sealOne, sealPieces, snapshotOf, versionOf } from "./snapshot.ts";
 
 /** Makes snapshots, and only what changed of each anew. */
 export interface Sealer {
@@ -103,7 +103,7 @@ function sealService(site: Site, input: ServiceInput, last: SealedService | unde
   const { service, serves, request } = input.routeSet;
   return {
     input,
-    steady: fresh(last?.steady, [steadyKey(input)], () => renderSteady(site, input).map(sealOne)),
+    steady: fresh(last?.steady, [steadyKey(input)], () => sealEach(renderSteady(site, input))),
     routes: renderOwnRoutes(input).map(sealOne),
     parts: new Map(),
     served: `${service} ${serves.join()} ${request.requestTimeoutMs}`,

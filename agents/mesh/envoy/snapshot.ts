@@ -34,12 +34,17 @@ export const TYPE_URLS: Readonly<Record<Kind, string>> = {
 /** A snapshot of these resources. Of two with one name the later counts. */
 export function snapshotOf(resources: Iterable<Resource>): Snapshot {
   const all = nothing();
+  for (const resource of resources) all[resource.kind].set(resource.name, resource);
   const envoy = nothing();
-  for (const resource of resources) {
-    all[resource.kind].set(resource.name, resource);
-    if (resource.audience === "envoy") envoy[resource.kind].set(resource.name, resource);
-  }
+  for (const kind of KINDS) envoy[kind] = forEnvoys(all[kind]);
   return { ...all, envoy };
+}
+
+/** The very same map where there is nothing for anybody else, which is the rule: a map of thousands costs memory. */
+function forEnvoys(all: Map<string, Resource>): Map<string, Resource> {
+  const isForEnvoys = ({ audience }: Resource) => audience === "envoy";
+  if (all.values().every(isForEnvoys)) return all;
+  return new Map(all.entries().filter(([, resource]) => isForEnvoys(resource)));
 }
 
 function nothing(): Record<Kind, Map<string, Resource>> {
@@ -57,6 +62,19 @@ export function sealOne({ schema, message, ...rest }: Rendered): Resource {
   return { ...rest, typeUrl: TYPE_URLS[rest.kind], bytes, version: versionOf(bytes) };
 }
 
+/** Serialises what comes and goes together. The bytes share one piece of memory: one each costs more than most of them are long. */
+export function sealEach(all: readonly Rendered[]): readonly Resource[] {
+  const sealed = all.map(sealOne);
+  const shared = new Uint8Array(sealed.reduce((sum, { bytes }) => sum + bytes.length, 0));
+  let end = 0;
+  return sealed.map((resource) => {
+    const start = end;
+    end += resource.bytes.length;
+    shared.set(resource.bytes, start);
+    return { ...resource, bytes: shared.subarray(start, end) };
+  });
+}
+
 /** A resource whose bytes are these pieces, one behind the other. Whoever knows the pieces' versions need not read them all again. */
 export function sealPieces(like: Resource, pieces: readonly Piece[]): Resource {
   const bytes = Buffer.concat(pieces.map((piece) => piece.bytes));
@@ -68,5 +86,6 @@ export type Piece = Pick<Resource, "bytes" | "version">;
 
 /** The version of what has this content: the same for the same, everywhere. */
 export function versionOf(content: string | Uint8Array): string {
-  return hash("sha256", content).slice(0, 16);
+  // Of bytes: the head of a string would keep the whole string.
+  return hash("sha256", content, "buffer").toString("hex", 0, 8);
 }
