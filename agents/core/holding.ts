@@ -3,7 +3,7 @@ import type { ClusterId, ServiceId } from "../../src/model/ids.ts";
 import type { RouteSet } from "../../src/model/plan.ts";
 import type { Position } from "../../src/model/position.ts";
 import type { RouteRefusal } from "../../src/model/report.ts";
-import type { HeldPlan, HeldRouteSet } from "./ports.ts";
+import type { Applied, HeldPlan, HeldRouteSet } from "./ports.ts";
 
 /** A route set with the very bytes that its hash is of: what is stored, so that nothing is lost by translating it. */
 export interface StoredRouteSet extends HeldRouteSet {
@@ -33,6 +33,13 @@ export function toldHashes({ routeSets, refused }: Holding): ReadonlyMap<Service
 /** Hash of what is in force, per service. */
 export function heldHashes({ routeSets }: HeldPlan): ReadonlyMap<ServiceId, string> {
   return new Map([...routeSets].map(([service, { hash }]) => [service, hash]));
+}
+
+/** Whether these hashes are those of the plan, no more and no less. */
+export function routesBy(hashes: Applied["hashes"], { routeSets }: HeldPlan): boolean {
+  if (Object.keys(hashes).length !== routeSets.size) return false;
+  for (const [service, { hash }] of routeSets) if (hashes[service] !== hash) return false;
+  return true;
 }
 
 /** Services of a plan, sorted. */

@@ -7,7 +7,7 @@ import { assemble } from "../core/delta.ts";
 import type { DeltaProblem, Offer } from "../core/delta.ts";
 import { NO_FALLBACK, followPlan, watchEvidence } from "../core/fallback.ts";
 import type { FallbackPolicy, FallbackState } from "../core/fallback.ts";
-import { printPosition, toldHashes, withRefused } from "../core/holding.ts";
+import { printPosition, routesBy, toldHashes, withRefused } from "../core/holding.ts";
 import type { Holding } from "../core/holding.ts";
 import { judgePosition } from "../core/judge.ts";
 import type { Placed } from "../core/judge.ts";
@@ -242,8 +242,6 @@ export class Agent {
   }
 
   #refusals(): readonly RouteRefusal[] {
-    const isClean = this.#meshRefusals.length === 0 && this.#planRefusal === undefined;
-    if (isClean && (this.#held?.refused.size ?? 0) === 0) return NO_REFUSALS;
     const remembered = [...(this.#held?.refused.values() ?? [])];
     const named = new Set(remembered.map(({ service }) => service));
     const recent = this.#planRefusal;
@@ -377,15 +375,6 @@ export class Agent {
     this.#parts.log.warn({ position: printPosition(this.#lastGood.position) }, "back to the last good plan");
     return await this.#apply();
   }
-}
-
-const NO_REFUSALS: readonly RouteRefusal[] = [];
-
-/** Whether these hashes are those of the plan, no more and no less. */
-function routesBy(hashes: Applied["hashes"], { routeSets }: Holding): boolean {
-  if (Object.keys(hashes).length !== routeSets.size) return false;
-  for (const [service, { hash }] of routeSets) if (hashes[service] !== hash) return false;
-  return true;
 }
 
 function rowsOf(service: ServiceId, versions: ReadonlyMap<string, readonly LocalEndpoint[]>): readonly WorkloadRow[] {

@@ -36,6 +36,10 @@ export function destinationOf(key: string): Destination | undefined {
 
 /** Orders destinations by their text form. */
 export function compareDestinations(a: Destination, b: Destination): number {
+  if (a.cluster === b.cluster) return compareNames(a.version, b.version);
+  // Unless one name begins with the other, what comes after the names decides nothing.
+  const [one, other] = [a.cluster, b.cluster];
+  if (!one.startsWith(other) && !other.startsWith(one)) return compareNames(one, other);
   return compareNames(keyOf(a), keyOf(b));
 }
 

@@ -18,7 +18,7 @@ export function planDigestHex(hashes: ReadonlyMap<ServiceId, string>): string {
 function linesOf(hashes: ReadonlyMap<ServiceId, string>): string {
   const lines: string[] = [];
   for (const [service, hash] of hashes) lines.push(`${service}=${hash}\n`);
-  return lines.sort(compareNames).join("");
+  return lines.toSorted(compareNames).join("");
 }
 
 /** Whether two digests, or other byte strings, are the same. */

@@ -13,8 +13,8 @@ import type {
   RuleSchema,
 } from "../../proto/gen/weir/v1/plan_pb.ts";
 import type { GatewayAddress } from "../model/cluster.ts";
+import { DestinationSet, destinationsIn } from "../model/destination-set.ts";
 import { compareDestinations, keyOf } from "../model/destination.ts";
-import type { Destination } from "../model/destination.ts";
 import { compareNames } from "../model/ids.ts";
 import type { RouteSetHash } from "../model/ids.ts";
 import type { Reach, Route, RouteSet, Rule } from "../model/plan.ts";
@@ -192,18 +192,13 @@ function checkWhole(checks: Checks, { rules, reaches, serves }: RouteSet): void 
   // A cluster that only serves others, and has no callers of its own, has no rules at all.
   if (last !== undefined && Object.keys(last.match.headers).length > 0)
     checks.refuse("SCHEMA_INVALID", `rules[${rules.length - 1}]`, "is the last rule and does not match every request");
-  const named = reaches.map(({ destination }) => keyOf(destination));
-  const reachable = new Set(named);
-  const twice = repeated(named) ?? repeated(serves);
+  const reachable = new DestinationSet();
+  const doubled = reaches.find(({ destination }) => !reachable.add(destination));
+  const twice = doubled === undefined ? repeated(serves) : keyOf(doubled.destination);
   if (twice !== undefined) checks.refuse("DUPLICATE_KEY", "reaches", `${twice} is named more than once`);
-  const lost = destinationsOf(rules)
-    .map(keyOf)
-    .find((key) => !reachable.has(key));
-  if (lost !== undefined) checks.refuse("UNKNOWN_DESTINATION", "reaches", `says nothing of how ${lost} is reached`);
-}
-
-function destinationsOf(rules: readonly Rule[]): readonly Destination[] {
-  return rules
-    .flatMap(({ routes }) => routes.flatMap((route) => [route, ...route.fallback]))
-    .map(({ destination }) => destination);
+  for (const destination of destinationsIn(rules)) {
+    if (reachable.has(destination)) continue;
+    checks.refuse("UNKNOWN_DESTINATION", "reaches", `says nothing of how ${keyOf(destination)} is reached`);
+    return;
+  }
 }

@@ -5,6 +5,7 @@ import type {
   WeightedDestination,
   WeightedDestinationSchema,
 } from "../../proto/gen/weir/v1/plan_pb.ts";
+import { DestinationSet } from "../model/destination-set.ts";
 import { WEIGHT_TOTAL, compareDestinations, keyOf } from "../model/destination.ts";
 import type { Destination, Split, Weighted } from "../model/destination.ts";
 import type { ClusterId, Version } from "../model/ids.ts";
@@ -22,7 +23,17 @@ export function toWeights(split: Split): MessageInitShape<typeof WeightedDestina
 
 /** Entries sorted by destination: the canonical order of every split. */
 export function sorted<T extends Weighted>(split: readonly T[]): readonly T[] {
-  return split.toSorted((a, b) => compareDestinations(a.destination, b.destination));
+  return isSorted(split) ? split : split.toSorted((a, b) => compareDestinations(a.destination, b.destination));
+}
+
+/** Nearly everything comes sorted, for it was sorted when it was made. */
+function isSorted(split: readonly Weighted[]): boolean {
+  for (let index = 1; index < split.length; index += 1) {
+    const [before, after] = [split[index - 1], split[index]];
+    if (before !== undefined && after !== undefined && compareDestinations(before.destination, after.destination) > 0)
+      return false;
+  }
+  return true;
 }
 
 /** Reads a destination, which must be set and have names. */
@@ -45,17 +56,23 @@ export function splitOf(checks: Checks, field: string, messages: readonly Weight
     weight: checks.weight(`${field}[${index}].weight`, weight),
   }));
   checkWeights(checks, field, entries);
-  return sorted(entries.filter(({ weight }) => weight > 0));
+  const hasEmpty = entries.some(({ weight }) => weight <= 0);
+  return sorted(hasEmpty ? entries.filter(({ weight }) => weight > 0) : entries);
 }
 
 /** Notes a wrong sum, a split without any weight, or a destination named twice. */
 export function checkWeights(checks: Checks, field: string, entries: readonly Weighted[]): void {
-  const sum = entries.reduce((total, { weight }) => total + weight, 0);
+  let sum = 0;
+  const seen = new DestinationSet();
+  let twice: Destination | undefined;
+  for (const { destination, weight } of entries) {
+    sum += weight;
+    if (!seen.add(destination)) twice ??= destination;
+  }
   if (sum === 0) checks.refuse("NO_SERVING_TARGET", field, "gives no destination any weight; give at least one");
   else if (sum !== WEIGHT_TOTAL)
     checks.refuse("WEIGHTS_SUM", field, `weights sum to ${sum}; they must sum to ${WEIGHT_TOTAL} (100 %)`);
-  const twice = repeated(entries.map(({ destination }) => keyOf(destination)));
-  if (twice !== undefined) checks.refuse("DUPLICATE_KEY", field, `names ${twice} more than once`);
+  if (twice !== undefined) checks.refuse("DUPLICATE_KEY", field, `names ${keyOf(twice)} more than once`);
 }
 
 /** The first text that occurs more than once. */

@@ -13,6 +13,7 @@ import type { Gate } from "./gate.ts";
 import type { RouteSetBytes } from "./route-set-bytes.ts";
 import type { Ruling } from "./rulings.ts";
 import { wantedBy } from "./wanted.ts";
+import type { Wanted } from "./wanted.ts";
 
 /** One message down the stream. */
 export type Downward = MessageInitShape<typeof ConnectResponseSchema>;
@@ -37,7 +38,7 @@ interface InFlight {
   readonly position: Position;
   readonly sentAt: number;
   readonly overdue: NodeJS.Timeout;
-  readonly services: readonly ServiceId[];
+  readonly hashes: Wanted["hashes"];
 }
 
 /** One sender holds the gate at most this long, whatever its reader does. */
@@ -60,6 +61,8 @@ export class AgentStream {
    * planner that lost its inputs sends.
    */
   #named: Set<ServiceId>;
+  /** What it shall hold as of the state that was looked at last: asked for more than once between two commits. */
+  #looked: { readonly state: FleetState; readonly wanted: Wanted } | undefined;
   /** Newest position it holds or was sent. */
   #told: Position | undefined;
   #inFlight: InFlight | undefined;
@@ -83,7 +86,11 @@ export class AgentStream {
   wake(): void {
     if (this.#isClosed || this.#isQueued || this.#inFlight !== undefined) return;
     const state = this.#ports.publishable();
-    if (state === undefined || !this.#lacks(state)) return;
+    if (state === undefined || !this.#lacks(state)) {
+      // A state of long ago is not kept alive for the sake of a look.
+      this.#looked = undefined;
+      return;
+    }
     this.#isQueued = true;
     this.#ports.gate.pass((leave) => this.#send(leave));
   }
@@ -108,7 +115,7 @@ export class AgentStream {
     if (refusals.some(({ service }) => service === "")) {
       this.#known = undefined;
       this.#refused = position;
-    } else this.#named = new Set(inFlight.services);
+    } else if (this.#named.size !== inFlight.hashes.size) this.#named = new Set(inFlight.hashes.keys());
     this.#ports.onAcknowledged(performance.now() - inFlight.sentAt);
     this.wake();
     return ok(undefined);
@@ -136,7 +143,7 @@ export class AgentStream {
   }
 
   #lacks(state: FleetState): boolean {
-    const wanted = wantedBy(state, this.hello.cluster);
+    const wanted = this.#wantedIn(state);
     const told = this.#told;
     if (told === undefined) return wanted.hashes.size > 0;
     if (this.#refused !== undefined && samePosition(wanted.position, this.#refused)) return false;
@@ -148,20 +155,24 @@ export class AgentStream {
     return this.#known === undefined || this.#rulings.length > 0 || differs(this.#known, wanted);
   }
 
+  #wantedIn(state: FleetState): Wanted {
+    if (this.#looked?.state !== state) this.#looked = { state, wanted: wantedBy(state, this.hello.cluster) };
+    return this.#looked.wanted;
+  }
+
   #send(leave: () => void): void {
     this.#isQueued = false;
     const state = this.#ports.publishable();
     if (this.#isClosed || this.#inFlight !== undefined || state === undefined || !this.#lacks(state)) return leave();
-    const wanted = wantedBy(state, this.hello.cluster);
+    const wanted = this.#wantedIn(state);
     const plan = deltaOf(
       { known: this.#known, named: this.#named, wanted, rulings: this.#rulings },
       { state, bytesOf: this.#ports.bytesOf },
     );
     const overdue = setTimeout(() => this.#ports.onOverdue(), this.#ports.ackDeadlineMs).unref();
-    const services = wanted.hashes.keys().toArray();
-    this.#inFlight = { position: wanted.position, sentAt: performance.now(), overdue, services };
+    this.#inFlight = { position: wanted.position, sentAt: performance.now(), overdue, hashes: wanted.hashes };
     this.#known = wanted.hashes;
-    for (const service of services) this.#named.add(service);
+    for (const service of wanted.hashes.keys()) this.#named.add(service);
     this.#told = wanted.position;
     this.#rulings = [];
     const turn = setTimeout(leave, WRITE_TURN_MAX_MS).unref();

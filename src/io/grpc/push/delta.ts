@@ -3,7 +3,7 @@ import { DeltaBase, FallbackOutcome } from "../../../../proto/gen/weir/v1/agent_
 import type { PlanDeltaSchema } from "../../../../proto/gen/weir/v1/agent_pb.ts";
 import type { FleetState } from "../../../model/fleet.ts";
 import { compareNames } from "../../../model/ids.ts";
-import type { ServiceId } from "../../../model/ids.ts";
+import type { RouteSetHash, ServiceId } from "../../../model/ids.ts";
 import { assert } from "../../../model/result.ts";
 import { planDigest } from "../../../wire/digest.ts";
 import { toPosition } from "../../../wire/position.ts";
@@ -23,6 +23,7 @@ export interface DeltaParts {
 
 /** Whether what the agent holds differs from what it shall hold. */
 export function differs(known: ReadonlyMap<ServiceId, string>, wanted: Wanted): boolean {
+  if (known === wanted.hashes) return false;
   if (known.size !== wanted.hashes.size) return true;
   for (const [service, hash] of wanted.hashes) if (known.get(service) !== hash) return true;
   return false;
@@ -33,8 +34,10 @@ export function deltaOf(
   { known, named = [], wanted, rulings }: DeltaParts,
   { state, bytesOf }: { readonly state: FleetState; readonly bytesOf: RouteSetBytes },
 ): MessageInitShape<typeof PlanDeltaSchema> {
-  const changed = [...wanted.hashes].filter(([service, hash]) => known?.get(service) !== hash);
-  const removed = [...(known?.keys() ?? named)].filter((service) => !wanted.hashes.has(service));
+  const changed: (readonly [ServiceId, RouteSetHash])[] = [];
+  for (const entry of wanted.hashes) if (known?.get(entry[0]) !== entry[1]) changed.push(entry);
+  const removed: ServiceId[] = [];
+  for (const service of known?.keys() ?? named) if (!wanted.hashes.has(service)) removed.push(service);
   return {
     position: toPosition(wanted.position),
     base: known === undefined ? DeltaBase.NOTHING : DeltaBase.HELD,
