@@ -31,11 +31,15 @@ export type Statistic =
 /** Seconds since an Envoy started. */
 export const UPTIME = "server.uptime";
 
+/** Health is seen where it is watched: at local endpoints and at gateways. Requests are counted where they leave. */
+const [HEALTH, ...OF_REQUESTS] = OF_CLUSTER;
+
 /** Matches the names that Envoy shall keep at all (RE2). Others cost it memory and everyone a transmission each time. */
 export const STATISTICS_WANTED = [
   UPTIME.replace(".", "\\."),
-  `cluster\\.(out|in|peer)/[^.]*\\.(${OF_CLUSTER.join("|")})`,
-  `cluster\\.(out|in)/[^.]*\\.zone\\.[^.]*\\.[^.]*\\.(${OF_ZONE.join("|")})`,
+  `cluster\\.(in|peer)/[^.]*\\.${HEALTH}`,
+  `cluster\\.out/[^.]*\\.(${OF_REQUESTS.join("|")})`,
+  `cluster\\.out/[^.]*\\.zone\\.[^.]*\\.[^.]*\\.(${OF_ZONE.join("|")})`,
 ].join("|");
 
 /** Reads a statistic's name; undefined for one that the agent does not go by. */
@@ -57,4 +61,9 @@ function ofZone(envoyCluster: EnvoyClusterName, zone: string, name: string): Sta
   const destination = destinationOf(zone);
   if (what === undefined || destination === undefined) return undefined;
   return { kind: "zone", envoyCluster, destination, what };
+}
+
+/** The envoyCluster whose statistic this is: `cluster.<its name>.<what>`. */
+export function envoyClusterOf(name: string): string {
+  return name.split(".")[1] ?? "";
 }

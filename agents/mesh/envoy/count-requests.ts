@@ -1,0 +1,44 @@
+import type { Sample } from "./counters.ts";
+import { envoyClusterOf } from "./statistics.ts";
+import type { Tally } from "./tally.ts";
+
+/** Adds one report's requests to the tally, by who served them, and those that nobody could. */
+export function countRequests(samples: readonly Sample[], tally: Tally): void {
+  const served = new Map<string, number>();
+  const times = new Map(samples.map((sample) => [sample.name, sample]));
+  for (const { name, statistic, value } of samples) {
+    if (statistic.envoyCluster.kind !== "out" || statistic.kind !== "zone") continue;
+    const { service } = statistic.envoyCluster;
+    if (statistic.what === "upstream_rq_5xx") tally.add({ ...statistic, service, requests: 0, failures: value });
+    if (statistic.what !== "upstream_rq_completed") continue;
+    const whole = envoyClusterOf(name);
+    served.set(whole, (served.get(whole) ?? 0) + value);
+    tally.add({ ...statistic, service, requests: value, failures: 0, ...latency(times, name) });
+  }
+  countUnserved(samples, { served, tally });
+  tally.counted();
+}
+
+function latency(times: ReadonlyMap<string, Sample>, name: string) {
+  const quantiles = times.get(name.replace("upstream_rq_completed", "upstream_rq_time"))?.quantiles;
+  const [p50, p99] = [quantiles?.get(0.5), quantiles?.get(0.99)];
+  return {
+    ...(p50 === undefined ? {} : { latencyP50Ms: p50 }),
+    ...(p99 === undefined ? {} : { latencyP99Ms: p99 }),
+  };
+}
+
+interface Counted {
+  readonly served: ReadonlyMap<string, number>;
+  readonly tally: Tally;
+}
+
+/** Answers that came from no zone are Envoy's own: no endpoint could be had. They count against the intended destination. */
+function countUnserved(samples: readonly Sample[], { served, tally }: Counted): void {
+  for (const { name, statistic, value } of samples) {
+    if (statistic.envoyCluster.kind !== "out" || statistic.kind !== "cluster") continue;
+    if (statistic.what !== "upstream_rq_completed") continue;
+    const unserved = value - (served.get(envoyClusterOf(name)) ?? 0);
+    if (unserved > 0) tally.add({ ...statistic.envoyCluster, requests: unserved, failures: unserved });
+  }
+}
