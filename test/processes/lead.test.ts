@@ -39,9 +39,9 @@ async function plansAt(replica: string): Promise<unknown> {
   return { shown: withoutProgress(plan), held };
 }
 
-/** What a plan says but for how far it is and as of when. */
+/** What a plan says but for how far it is, as of when, and who last had the same routes planned anew (a cordon does). */
 function withoutProgress(plan: object): unknown {
-  const progress = new Set(["sequence", "waitsFor", "wave", "waves", "isSettled"]);
+  const progress = new Set(["sequence", "waitsFor", "wave", "waves", "isSettled", "urgency"]);
   return JSON.parse(JSON.stringify(plan, (key, value: unknown) => (progress.has(key) ? undefined : value)));
 }
 
