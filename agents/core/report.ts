@@ -132,9 +132,17 @@ export function reported(
     if (tally === undefined) continue;
     const { attentionUntilMs } = tally;
     const fresh = freshTally({ dueAtMs: moment.nowMs + moment.policy.turnMs, attentionUntilMs });
-    next.set(service, { ...fresh, wasFailing: failuresOf(tally) > 0 });
+    next.set(service, { ...fresh, rows: silenced(tally), wasFailing: failuresOf(tally) > 0 });
   }
   return next;
+}
+
+/** Rows that say zero once where requests went last: silence must be told, or the last demand would stand for ever. */
+function silenced({ rows }: Tally): Tally["rows"] {
+  const busy = [...rows.values()].filter(({ requests }) => requests > 0);
+  return new Map(
+    busy.map(({ service, destination }) => [destination, { service, destination, requests: 0, failures: 0 }]),
+  );
 }
 
 /**

@@ -36,6 +36,15 @@ describe("reports", () => {
     expect(sent.get(B)).toMatchObject({ windowMs: 2_000 });
   });
 
+  it("say once that a service has gone quiet", () => {
+    const busy = reported(counted(new Map(), [row(A, 30)], 1_000), [A], { nowMs: 1_000, policy });
+    const quiet = counted(busy, [], 16_000);
+    expect(dueServices(quiet, { nowMs: 16_000, policy })).toContain(A);
+    expect([...(quiet.get(A)?.rows.values() ?? [])]).toEqual([row(A, 0)]);
+    const after = reported(quiet, [A], { nowMs: 16_000, policy });
+    expect(counted(after, [], 31_000).get(A)?.rows).toEqual(new Map());
+  });
+
   it("average medians by requests and keep the worst tail", () => {
     const slow = { ...row(A, 300), latencyP50Ms: 10, latencyP99Ms: 90 };
     const quick = { ...row(A, 100), latencyP50Ms: 2, latencyP99Ms: 20 };
