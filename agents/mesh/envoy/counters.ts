@@ -47,10 +47,13 @@ export function createCounters(ageMs: () => number): Counters {
   };
 }
 
-/** How long the proxy has been up, to the second below; for ever, if it does not say. */
+/**
+ * How long the proxy has been up at least; for ever, if it does not say. Envoy takes the difference of two clocks that are
+ * both cut to whole seconds, so that it says up to a second too much.
+ */
 function upForMs(families: readonly MetricFamily[]): number {
   const seconds = families.find(({ name }) => name === UPTIME)?.metric[0]?.gauge?.value;
-  return seconds === undefined ? Infinity : seconds * 1_000;
+  return seconds === undefined ? Infinity : (seconds - 1) * 1_000;
 }
 
 function valueOf(metric: Metric, name: string, grown: (name: string, total: number) => number): number {

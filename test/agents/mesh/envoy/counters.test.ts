@@ -65,4 +65,9 @@ describe("createCounters", () => {
     const other = COMPLETED.replace("checkout", "cart");
     expect(counters.read([counter(other, 5)])[0]?.value).toBe(5);
   });
+
+  it("counts all of a proxy that began with the agent, whose uptime is cut to whole seconds", () => {
+    const counters = createCounters(() => 900);
+    expect(counters.read([gauge("server.uptime", 1), counter(COMPLETED, 42)])[0]?.value).toBe(42);
+  });
 });
