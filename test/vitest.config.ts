@@ -14,6 +14,8 @@ export default defineConfig({
     hookTimeout: TEST_TIMEOUT_MS,
     // Real servers are started and killed by tests: separate processes keep a crash to its own file.
     pool: "forks",
+    // Most of these tests wait for real servers: two at a time use what one leaves idle.
+    maxWorkers: 2,
     globalSetup: ["test/support/parts/global-setup.ts"],
     watch: false,
     passWithNoTests: false,
