@@ -17,6 +17,8 @@ export default defineConfig({
     // Most of these tests wait for real servers: two at a time use what one leaves idle.
     maxWorkers: 2,
     globalSetup: ["test/support/parts/global-setup.ts"],
+    // Real processes on a machine that others share: one more try tells a hiccup from a fault, and the report names it.
+    retry: 1,
     watch: false,
     passWithNoTests: false,
   },

@@ -9,6 +9,8 @@ export default defineConfig({
     fileParallelism: false,
     pool: "forks",
     globalSetup: ["test/support/parts/global-setup.ts"],
+    // A play of a minute and a half on a machine that others share: one more try tells a hiccup from a fault.
+    retry: 1,
     watch: false,
     passWithNoTests: false,
   },

@@ -60,6 +60,11 @@ describe("a store that was restored from an older copy", { timeout: TEST_MS }, (
     expect(refused).toMatchObject({ code: 1, err: expect.stringContaining("STORE_ROLLED_BACK") });
     expect(await held()).toEqual(before);
 
+    // An agent is a witness from its first report or hello on.
+    await stage.until("both agents are witnesses", async () => {
+      const { out } = await stage.weir(["recover"]);
+      return ["east", "west"].every((cluster) => out.includes(`${cluster}: holds`));
+    });
     const preview = await stage.weir(["recover"]);
     expect(preview.out).toMatch(/^the log is generation 1 and ends at \d+/);
     for (const cluster of ["east", "west"]) {

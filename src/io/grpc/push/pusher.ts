@@ -4,6 +4,7 @@ import type { Engine } from "../../../engine/ports.ts";
 import type { ClusterState } from "../../../model/cluster.ts";
 import type { LogRecord } from "../../../model/event.ts";
 import type { FleetState } from "../../../model/fleet.ts";
+import type { Incarnation } from "../../../model/position.ts";
 import type { ClusterId } from "../../../model/ids.ts";
 import type { Refusal } from "../../../model/refusal.ts";
 import { ok, refuse } from "../../../model/result.ts";
@@ -49,12 +50,17 @@ interface Link {
   readonly session: Session;
   readonly stream: AgentStream;
   revision: number | undefined;
+  /** Of the state that was judged last. */
+  incarnation: Incarnation | undefined;
   /** The cluster as it was when it was found fit to be served; the same value needs no second look. */
   standing: ClusterState | undefined;
 }
 
 /** How long an agent may take over its first message, in ms. */
 const HELLO_DEADLINE_MS = 10_000;
+
+/** How soon after a halt was lifted streams are told what they missed, in ms. */
+const HALT_LOOK_MS = 500;
 
 /** Keeps every connected agent's plan in step with the committed state. */
 export class Pusher {
@@ -66,6 +72,8 @@ export class Pusher {
   readonly #rulings: RulingWatch;
   readonly #stops: readonly (() => void)[];
   #isShuttingDown = false;
+  /** Whether a stream was looked at while nothing may be published: when that ends, no commit need come to wake it. */
+  #isOwing = false;
 
   constructor(options: PusherOptions) {
     this.#options = options;
@@ -78,7 +86,24 @@ export class Pusher {
         this.#follow(state);
       }),
       this.#rulings.start(() => [...this.#links.values()].map(({ stream }) => stream)),
+      this.#followHalts(),
     ];
+  }
+
+  #followHalts(): () => void {
+    const timer = setInterval(() => {
+      if (!this.#isOwing || this.#publishable() === undefined) return;
+      this.#isOwing = false;
+      for (const { stream } of this.#links.values()) stream.wake();
+    }, HALT_LOOK_MS).unref();
+    return () => clearInterval(timer);
+  }
+
+  #publishable(): FleetState | undefined {
+    const { engine } = this.#options;
+    if (engine.halted() === undefined) return engine.state();
+    this.#isOwing = true;
+    return undefined;
   }
 
   /** Clusters whose plan stream ends here. */
@@ -167,7 +192,15 @@ export class Pusher {
     const { engine, metrics } = this.#options;
     const older = this.#links.get(hello.cluster);
     const stream = new AgentStream(hello, this.#ports(session, hello.cluster));
-    const link: Link = { hello, serial: call.serial, session, stream, revision: undefined, standing: undefined };
+    const link: Link = {
+      hello,
+      serial: call.serial,
+      session,
+      stream,
+      revision: undefined,
+      incarnation: undefined,
+      standing: undefined,
+    };
     this.#links.set(hello.cluster, link);
     metrics.agentStreams.inc();
     engine.noteStream(hello.cluster, "open");
@@ -179,11 +212,11 @@ export class Pusher {
   }
 
   #ports(session: Session, cluster: ClusterId) {
-    const { engine, metrics, ackDeadlineMs, log } = this.#options;
+    const { metrics, ackDeadlineMs, log } = this.#options;
     return {
       gate: this.#gate,
       bytesOf: this.#bytesOf,
-      publishable: () => (engine.halted() === undefined ? engine.state() : undefined),
+      publishable: () => this.#publishable(),
       write: (message: Downward, flushed: () => void) => session.write(message, flushed),
       onSent: () => metrics.plansPushed.inc(),
       onAcknowledged: (afterMs: number) => metrics.pushSeconds.observe(afterMs / 1_000),
@@ -250,8 +283,10 @@ export class Pusher {
       link.standing = standing;
     }
     const revision = state.revisions.get(cluster);
-    if (revision === link.revision) return undefined;
+    // A recovered log is news for everybody, also where no route changed.
+    if (revision === link.revision && state.incarnation === link.incarnation) return undefined;
     link.revision = revision;
+    link.incarnation = state.incarnation;
     return link.stream.wake();
   }
 
