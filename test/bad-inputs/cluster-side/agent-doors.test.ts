@@ -121,12 +121,13 @@ describe("an agent that gets no link says the likely cause", { timeout: LIMIT_MS
   const DOWN = "the link to the planner is down; what is held stays in force";
 
   /** Waits for the reason among all that it gives: which of several signs of one cause comes first is the network's. */
-  async function says(site: AgentSite, reason: RegExp): Promise<void> {
+  async function reasonOf(site: AgentSite, reason: RegExp): Promise<string> {
     const agent = site.start();
     const given = (): readonly string[] => agent.lines().flatMap(({ msg, why }) => (msg === DOWN ? [String(why)] : []));
-    await eventually(`${reason.source} among the reasons`, () => given().find((why) => reason.test(why)));
+    const found = await eventually(`${reason.source} among the reasons`, () => given().find((why) => reason.test(why)));
     expect(agent.outcome()).toBeUndefined();
     await site.stop();
+    return found;
   }
 
   /** A certificate that holds for an hour. */
@@ -140,29 +141,36 @@ describe("an agent that gets no link says the likely cause", { timeout: LIMIT_MS
 
   it("30: its own certificate ended", async () => {
     const own = await anAgentOf(world.authority, Date.now() - 2 * HOUR_MS);
-    await says(await siteWith("expired", own), /^CERT_EXPIRED: this agent's certificate ended at .*join anew/);
+    const reason = /^CERT_EXPIRED: this agent's certificate ended at .*join anew/;
+    expect(await reasonOf(await siteWith("expired", own), reason)).toMatch(reason);
   });
 
   it("31: the planner is of another CA", async () => {
     const { authority } = await createAuthority({ trustDomain: "weir", nowMs: Date.now() });
     const site = await siteWith("other-ca", await anAgentOf(authority), { caPem: authority.bundlePem });
-    await says(site, /^the planner shows a certificate of another CA/);
+    const reason = /^the planner shows a certificate of another CA/;
+    expect(await reasonOf(site, reason)).toMatch(reason);
   });
 
   it("31: the planner does not trust its certificate", async () => {
     const { authority } = await createAuthority({ trustDomain: "weir", nowMs: Date.now() });
     const caPem = `${authority.bundlePem}${world.authority.bundlePem}`;
     const site = await siteWith("untrusted", await anAgentOf(authority), { caPem });
-    await says(site, /it does not accept this agent's certificate, and its log says why/);
+    const reason = /it does not accept this agent's certificate, and its log says why/;
+    expect(await reasonOf(site, reason)).toMatch(reason);
   });
 
   it("29: what answers speaks no TLS", async () => {
     const site = await siteWith("plain", await anAgentOf(world.authority), { planner: world.servers.addresses.http });
-    await says(site, /^(it does not speak TLS|it ended the connection)/);
+    const reason = /^(it does not speak TLS|it ended the connection)/;
+    expect(await reasonOf(site, reason)).toMatch(reason);
   });
 
   it("nothing listens there", async () => {
     const planner = `127.0.0.1:${await freePort("127.0.0.1")}`;
-    await says(await siteWith("refused", await anAgentOf(world.authority), { planner }), /^nothing listens there/);
+    const reason = /^nothing listens there/;
+    expect(await reasonOf(await siteWith("refused", await anAgentOf(world.authority), { planner }), reason)).toMatch(
+      reason,
+    );
   });
 });
