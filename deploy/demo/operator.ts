@@ -28,7 +28,6 @@ export const METHODS = {
   applyService: SERVICES.applyService,
   requestShift: SHIFTS.requestShift,
   getShift: SHIFTS.getShift,
-  abortShift: SHIFTS.abortShift,
   getStatus: STATUS.getStatus,
   getPlan: PLANS.getPlan,
 } as const;

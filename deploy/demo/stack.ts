@@ -10,7 +10,7 @@ import { Processes, tailOf, type DemoProcess, type ProcessSpec } from "./process
 import type { RealParts } from "./real-parts.ts";
 import type { Tally } from "./tally.ts";
 import { PORTS, type DemoCluster, type Topology } from "./topology.ts";
-import { pause, waitFor } from "./waiting.ts";
+import { waitFor } from "./waiting.ts";
 import type { Workspace } from "./workspace.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -102,13 +102,12 @@ export class Stack {
   }
 
   /** Load generators of one cluster: HTTP through its Envoy, and in us-east proxyless gRPC beside it. */
-  async startCallers(name: string): Promise<void> {
+  startCallers(name: string): void {
     const { address } = this.#cluster(name);
     if (this.#options.parts.envoy !== undefined) {
       this.#startCaller(`${name}-callers`, "load-http.ts", [name, address, String(HTTP_RPS)]);
     }
     if (this.#options.parts.envoy === undefined || name === "us-east") this.#startProxyless(name);
-    await pause(0);
   }
 
   /** Waits until a request through the cluster's Envoy is answered. */

@@ -81,7 +81,7 @@ async function letItReturn(
     },
     { timeoutMs: 45_000, describe: () => `steps ${ramp.join(", ")}` },
   );
-  await play.stack.startCallers(LOST);
+  play.stack.startCallers(LOST);
   const { checks, ...both } = await measure(play, ["us-east"], 2_500);
   const rising = ramp.every((share, index) => index === 0 || share > (ramp[index - 1] ?? 0));
   return {
