@@ -20,20 +20,34 @@ export interface Recalled {
 
 /** What reading it needs. */
 export interface RecallParts {
-  readonly log: Log;
-  readonly snapshots: Snapshots;
+  readonly log: Pick<Log, "incarnation" | "bounds">;
+  readonly snapshots: Pick<Snapshots, "list" | "load">;
   readonly codec: Codec;
   readonly logger: EngineLog;
 }
 
+/** The store is read in several questions, and the leader goes on keeping and trimming between them. */
+const LOOKS_MAX = 3;
+
 /**
  * Reads what a replica starts from: snapshot + tail. A snapshot that cannot be read yields to the one before it. A
- * snapshot ahead of the log is a witness like an agent: the log was restored or wiped.
+ * snapshot ahead of the log is a witness like an agent: the log was restored or wiped. What looks like a loss is looked
+ * at again: it may be what the leader did meanwhile.
  */
 export async function recall(parts: RecallParts, signal: AbortSignal): Promise<Recalled> {
+  for (let look = 1; ; look += 1) {
+    // Each look follows on what the last one found.
+    const recalled = await readOnce(parts, signal);
+    const isWhole = recalled.corrupt === undefined && recalled.ahead === undefined;
+    if (isWhole || look === LOOKS_MAX) return recalled;
+  }
+}
+
+async function readOnce(parts: RecallParts, signal: AbortSignal): Promise<Recalled> {
+  // Snapshots before the log's end: of one that is kept in between, the end would fall short.
+  const marks = await parts.snapshots.list(signal);
   const incarnation = await parts.log.incarnation(signal);
   const bounds = await parts.log.bounds(signal);
-  const marks = await parts.snapshots.list(signal);
   const usable = marks.filter((mark) => mark.sequence <= bounds.last && isOf(mark, incarnation));
   const state = (await newestReadable(parts, usable, signal)) ?? EMPTY_FLEET;
   const ahead = marks.findLast((mark) => !usable.includes(mark) && isWitness(mark, incarnation));
@@ -55,7 +69,7 @@ function isWitness({ incarnation }: SnapshotMark, known: Incarnation | undefined
 }
 
 async function newestReadable(
-  { snapshots, codec, logger }: RecallParts,
+  { snapshots, codec, logger }: Omit<RecallParts, "log">,
   marks: readonly SnapshotMark[],
   signal: AbortSignal,
 ): Promise<FleetState | undefined> {

@@ -1,10 +1,17 @@
 import type { ClusterId } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
 import type { FleetState } from "../model/fleet.ts";
+import { sameIncarnation } from "../model/position.ts";
 import type { Position } from "../model/position.ts";
 import type { Refusal } from "../model/refusal.ts";
 import type { SnapshotMark } from "./ports.ts";
 import { rolledBackBehind, rolledBackBehindSnapshot } from "./store-refusals.ts";
+
+interface SuspectSnapshot {
+  readonly mark: SnapshotMark;
+  /** End of the log when it was read. */
+  readonly last: number;
+}
 
 /**
  * What agents and snapshots hold, against the log: they survive a loss of the store, so that a log which ends before any
@@ -13,7 +20,7 @@ import { rolledBackBehind, rolledBackBehindSnapshot } from "./store-refusals.ts"
  */
 export class Witnesses {
   readonly #ahead = new Map<ClusterId, Position>();
-  #snapshot: { readonly mark: SnapshotMark; readonly last: number } | undefined;
+  #snapshot: SuspectSnapshot | undefined;
   #highestEpoch = 0;
 
   /** Notes a position that the whole log, read to its end, does not reach. */
@@ -55,9 +62,19 @@ export class Witnesses {
     }
     const [first] = [...this.#ahead].toSorted(([a], [b]) => compareNames(a, b));
     if (first !== undefined) return rolledBackBehind(first[0], first[1], state);
-    if (this.#snapshot === undefined || this.#snapshot.mark.incarnation.generation < generation) return undefined;
-    return rolledBackBehindSnapshot(this.#snapshot.mark.sequence, this.#snapshot.last);
+    const snapshot = this.#snapshot;
+    if (snapshot === undefined || snapshot.mark.incarnation.generation < generation) return undefined;
+    if (isOfThisLog(snapshot, state)) return undefined;
+    return rolledBackBehindSnapshot(snapshot.mark.sequence, snapshot.last);
   }
+}
+
+/**
+ * Whether the log reached the snapshot all along: a recovery keeps a snapshot of the new life before it marks the stream,
+ * and who starts in between sees the one without the other.
+ */
+function isOfThisLog({ mark, last }: SuspectSnapshot, state: FleetState): boolean {
+  return mark.sequence <= last && sameIncarnation(mark.incarnation, state.incarnation);
 }
 
 /** Whether a position lies beyond a state: a later life of the log, another life of the same age, or further on. */

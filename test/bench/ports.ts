@@ -1,5 +1,4 @@
-import { connect, createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { pause } from "../../deploy/demo/waiting.ts";
 
 const POLL_MS = 20;
@@ -26,16 +25,4 @@ async function isOpen(host: string, port: number): Promise<boolean> {
     socket.once("timeout", () => end(false));
     socket.once("error", () => end(false));
   });
-}
-
-/** A port that is free at this address now. */
-export async function freePort(host: string): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, host, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -8,7 +8,7 @@ import { initDirectory } from "../../src/io/pki/init.ts";
 import { resolvePart } from "../../deploy/parts/resolve-part.ts";
 import { runCommand } from "../../src/cli/run.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
-import { freePort } from "../support/nats/server.ts";
+import { freePort } from "../support/free-port.ts";
 
 const REPO = join(import.meta.dirname, "..", "..");
 

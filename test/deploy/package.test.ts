@@ -1,12 +1,11 @@
 import { execFileSync, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { resolvePart } from "../../deploy/parts/resolve-part.ts";
+import { freePort } from "../support/free-port.ts";
 
 const REPO = join(import.meta.dirname, "..", "..");
 const { version } = JSON.parse(readFileSync(join(REPO, "package.json"), "utf8")) as { readonly version: string };
@@ -42,7 +41,14 @@ describe("the package", () => {
   it(
     "installs a planner, an agent and a CLI that work together",
     async () => {
-      const [natsPort = 0, joining = 0, agent = 0, operator = 0, http = 0] = await freePorts(5);
+      const free = async (): Promise<number> => freePort("127.0.0.1");
+      const [natsPort, joining, agent, operator, http] = [
+        await free(),
+        await free(),
+        await free(),
+        await free(),
+        await free(),
+      ];
       const weir = (...args: readonly string[]): string => run(bin("weir"), args, consumer);
       weir("init", "--dir", "fleet", "--nats", `127.0.0.1:${natsPort}`);
       const nats = await resolvePart("nats-server");
@@ -92,19 +98,6 @@ async function until(what: string, attempt: () => unknown): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
   }
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map(async (server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 function plainEnvironment(): NodeJS.ProcessEnv {

@@ -15,7 +15,7 @@ import type { InitPaths } from "../../src/io/pki/init.ts";
 import type { Refusal } from "../../src/model/refusal.ts";
 import { rpcService } from "../../src/wire/rpc.ts";
 import { AdminService } from "../../proto/gen/weir/v1/admin_pb.ts";
-import { freePort } from "../support/nats/server.ts";
+import { freePort } from "../support/free-port.ts";
 import { agentDocument, endpointsDocument, HOST, plannerDocument, serviceDocument } from "./documents.ts";
 import type { PlannerPorts, StageOptions } from "./documents.ts";
 import { fetched } from "./fetched.ts";
@@ -235,8 +235,14 @@ export class Stage {
     return line === undefined ? undefined : Number(line.slice(series.length));
   }
 
+  /** Waits until a replica says that it is ready; one that ended instead is not waited for. */
   async untilReady(replica: string): Promise<void> {
-    await this.until(`${replica} is ready`, async () => (await this.http(replica, "/readyz"))?.status === 200);
+    let end: string | undefined;
+    void this.#running.get(replica)?.exited.then((how) => (end = how));
+    await this.until(`${replica} is ready`, async () => {
+      if (end !== undefined) throw new Error(`${replica} ended (${end}):\n${this.#lastWords()}`);
+      return (await this.http(replica, "/readyz"))?.status === 200;
+    });
   }
 
   /** Folder that an agent keeps its identity and plans in. */
@@ -290,19 +296,22 @@ export class Stage {
 
   /** Waits until something holds; fails with the last words of every process. */
   async until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    await waitFor(what, async () => ((await holds()) ? true : undefined), { timeoutMs: PATIENCE_MS });
+    const describe = (): string => this.#lastWords();
+    await waitFor(what, async () => ((await holds()) ? true : undefined), { timeoutMs: PATIENCE_MS, describe });
   }
 
   /** Shows what every process said last when the running test fails. */
   explainFailure(): void {
-    onTestFailed(() => {
-      for (const { name, logFile } of this.#running.values()) console.error(`--- ${name}\n${tailOf(logFile, 25)}`);
-    });
+    onTestFailed(() => console.error(this.#lastWords()));
   }
 
   async close(): Promise<void> {
     await this.#processes.closeAll();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  #lastWords(): string {
+    return [...this.#running.values()].map(({ name, logFile }) => `--- ${name}\n${tailOf(logFile, 25)}`).join("\n");
   }
 
   #someReplica(): string {

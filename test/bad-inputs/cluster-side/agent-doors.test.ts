@@ -12,7 +12,7 @@ import type { Authority } from "../../../src/io/pki/authority.ts";
 import { issue } from "../../../src/io/pki/issue.ts";
 import { exportKeyPem, exportPublicKey, makeKeys } from "../../../src/io/pki/x509.ts";
 import { Preserialized, rpcService } from "../../../src/wire/rpc.ts";
-import { freePort } from "../../support/nats/server.ts";
+import { freePort } from "../../support/free-port.ts";
 import { AgentSite } from "../world/agent.ts";
 import { forgetPeak, peakMib } from "../world/memory.ts";
 import { enrol } from "../world/member.ts";

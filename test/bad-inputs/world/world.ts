@@ -14,7 +14,7 @@ import { initDirectory } from "../../../src/io/pki/init.ts";
 import type { InitPaths } from "../../../src/io/pki/init.ts";
 import { channelCredentials, clientOf, credentialsFor } from "../../io/grpc/clients.ts";
 import type { Credentials } from "../../io/grpc/clients.ts";
-import { freePort } from "../../support/nats/server.ts";
+import { freePort } from "../../support/free-port.ts";
 import { ask } from "./ask.ts";
 import type { Answer } from "./ask.ts";
 import { eventually, run, until } from "./process.ts";
