@@ -69,6 +69,7 @@ export class Replica implements RunningEngine {
     this.#halts = new Halts((cause, refusal) => {
       if (refusal === undefined) logger.warn({ cause }, "halt lifted");
       else logger.error({ cause, refusal }, "halted: nothing is published");
+      this.#writer.refuseWaiting();
     });
     const ledger = this.#ledger;
     const halts = this.#halts;

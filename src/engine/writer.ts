@@ -68,11 +68,14 @@ export class Writer {
   }
 
   /**
-   * Queues a command. Refuses NO_QUORUM at once while the log takes no records. If the signal aborts first: refuses NO_QUORUM while the command still waits its turn, and rejects
-   * with the signal's reason once it was begun, for then it may yet be committed.
+   * Queues a command. Refuses at once what a halt forbids, and NO_QUORUM while the log takes no records. If the signal
+   * aborts first: refuses NO_QUORUM while the command still waits its turn, and rejects with the signal's reason once it
+   * was begun, for then it may yet be committed.
    */
   async submit(command: ForwardedCommand, signal: AbortSignal): Promise<Result<Committed, Refusal>> {
     signal.throwIfAborted();
+    const halt = this.#haltFor(command);
+    if (halt !== undefined) return refuse(halt);
     if (this.#isStuck()) return refuse(stuck());
     return await new Promise((resolve, reject) => {
       // Only a command that was begun leaves doubt; one that still waits was surely not carried out.
@@ -88,6 +91,16 @@ export class Writer {
       this.#queue.push(job);
       if (!this.#isRunning) void this.#run();
     });
+  }
+
+  /** Answers what waits and must not be carried out any more: the command before it may wait for the store for long. */
+  refuseWaiting(): void {
+    for (const { command, resolve } of this.#queue) {
+      const halt = this.#haltFor(command);
+      if (halt !== undefined) resolve(refuse(halt));
+    }
+    const isAllowed = ({ command }: Job): boolean => this.#haltFor(command) === undefined;
+    this.#queue.splice(0, this.#queue.length, ...this.#queue.filter(isAllowed));
   }
 
   /** Resolves once everything queued so far is answered. */
@@ -148,12 +161,18 @@ export class Writer {
   #answerWithoutLog(command: ForwardedCommand): Result<Committed, Refusal> | undefined {
     const { halts, ledger } = this.#parts;
     const kind = command.command.kind;
-    const reason = halts.reason();
-    const mayMend = MENDING.has(kind) && !halts.forbidsLead();
-    if (reason !== undefined && !mayMend) return refuse(reason);
+    const halt = this.#haltFor(command);
+    if (halt !== undefined) return refuse(halt);
     if (kind !== "begin-term" && !this.isLeading()) return refuse(noLeader("this replica does not lead"));
     if (kind === "recover" && !halts.isRolledBack()) return refuse(NOTHING_TO_RECOVER);
     return answeredBefore(ledger.state, command);
+  }
+
+  /** The halt that forbids a command, if one does. */
+  #haltFor({ command }: ForwardedCommand): Refusal | undefined {
+    const { halts } = this.#parts;
+    const mayMend = MENDING.has(command.kind) && !halts.forbidsLead();
+    return mayMend ? undefined : halts.reason();
   }
 
   #envelopeOf(command: ForwardedCommand, state: FleetState): Envelope {

@@ -132,6 +132,18 @@ describe("a log that lost records while planners run", { timeout: TIMEOUT_MS }, 
     expect(replica.engine.halted()?.message).toContain("is gone");
   });
 
+  it("by being deleted under a command: it stays in doubt, and the next ones are told why at once", async () => {
+    const replica = await startLeader({ storeCheckMs: 600 });
+    await administer(async (manager) => await manager.streams.delete(LOG_STREAM));
+    const began = replica.engine.submit(registration("c1"), AbortSignal.timeout(4_000));
+    const doubt = expect(began).rejects.toThrow("aborted");
+    const waits = await replica.engine.submit(registration("c2"), AbortSignal.timeout(3_000));
+    expect(waits).toMatchObject({ ok: false, refusal: { code: "STORE_CORRUPT" } });
+    const next = await replica.engine.submit(registration("c3"), AbortSignal.timeout(3_000));
+    expect(next).toMatchObject({ ok: false, refusal: { code: "STORE_CORRUPT" } });
+    await doubt;
+  });
+
   it("by being made anew: STORE_ROLLED_BACK", async () => {
     const replica = await startLeader({ storeCheckMs: 600_000 });
     await administer(async (manager) => {
