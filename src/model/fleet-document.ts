@@ -1,0 +1,128 @@
+import type { ClusterId, ServiceId, Version } from "./ids.ts";
+
+/** Name of the format, the first line of every document. A change that an older reader would misread gets a new one. */
+export const FLEET_DOCUMENT_VERSION = "weir.dev/v1";
+
+/** Word that says what the document holds. */
+export const FLEET_DOCUMENT_KIND = "Fleet";
+
+/**
+ * A fleet in one document: what a plan is computed from with no planner running, what a live fleet is exported as, and what
+ * benches and bug reports carry.
+ */
+export interface FleetDocument {
+  /** Free text: what the fleet shows. */
+  readonly description: string;
+  readonly clusters: readonly DocumentCluster[];
+  /** Round trip between clusters, ms. A pair given in one direction holds for both; a missing pair is `DEFAULT_RTT_MS`. */
+  readonly rttMs: Matrix;
+  /** Round trip within a cluster, ms. */
+  readonly localRttMs: number;
+  /** Price of a gigabyte (1e9 bytes) between clusters, dollars. A pair given in one direction holds for both; missing: 0. */
+  readonly egressDollarsPerGb: Matrix;
+  readonly services: readonly DocumentService[];
+  readonly settings: PlanningSettings;
+}
+
+/** Values between clusters: source → destination → value. */
+export type Matrix = Readonly<Record<ClusterId, Readonly<Record<ClusterId, number>>>>;
+
+/**
+ * `active` takes traffic; `cordoned` keeps what it has, which in a document without a past is its own callers' share;
+ * `draining` and `dead` take none. A dead cluster's own demand still counts: its callers may well be alive.
+ */
+export type DocumentClusterState = "active" | "cordoned" | "draining" | "dead";
+
+/** One cluster of the document. */
+export interface DocumentCluster {
+  readonly name: ClusterId;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly state: DocumentClusterState;
+  /** Most destinations that one route of its mesh may have; undefined: as many as there are. */
+  readonly maxDestinations?: number;
+}
+
+/** One service of the document. */
+export interface DocumentService {
+  readonly name: ServiceId;
+  /** Version that gets what no release gives to another. */
+  readonly stableVersion: Version;
+  readonly destinations: readonly DocumentDestination[];
+  /** Requests per second by source cluster. */
+  readonly demandRps: Readonly<Record<ClusterId, number>>;
+  /** Bytes that one request and its answer carry between clusters. */
+  readonly bytesPerRequest: number;
+  readonly objective: Objective;
+  readonly policy: ServicePolicy;
+  readonly release?: Release;
+}
+
+/** Where a version of a service runs, and how its latency grows with load. */
+export interface DocumentDestination {
+  readonly cluster: ClusterId;
+  readonly version: Version;
+  readonly curve: LoadCurve;
+}
+
+/**
+ * Latency of one destination against its load.
+ * - `queue`: M/G/c. `servers` requests are worked on at once, each for `meanWorkMs` on average; `squaredVariation` is the
+ *   squared coefficient of variation of that time (1: exponential). Capacity: `1000 * servers / meanWorkMs` rps.
+ * - `polynomial`: `baseMs + coefficient * rps^exponent`, served up to `capacityRps`; undefined: without end.
+ */
+export type LoadCurve =
+  | {
+      readonly kind: "queue";
+      readonly servers: number;
+      readonly meanWorkMs: number;
+      readonly squaredVariation: number;
+    }
+  | {
+      readonly kind: "polynomial";
+      readonly baseMs: number;
+      readonly coefficient: number;
+      readonly exponent: number;
+      readonly capacityRps?: number;
+    };
+
+/** What a service's plan minimises: latency + egress price / `dollarsPerRequestMs`, per request. */
+export interface Objective {
+  /** What a millisecond of one request is worth, dollars; infinite: latency alone. */
+  readonly dollarsPerRequestMs: number;
+}
+
+/** Default exchange rate: 1 MB over a link of $0.04/GB weighs as much as 40 ms (planning, section 1). */
+export const DEFAULT_DOLLARS_PER_REQUEST_MS = 1e-6;
+
+/** Where a service's requests may go. */
+export interface ServicePolicy {
+  /**
+   * `none`: wherever it pays. `nearest`: leaves its cluster only for want of a living destination there, never for load.
+   * `strict`: never leaves its cluster.
+   */
+  readonly isolation: "none" | "nearest" | "strict";
+  /** Residency: only clusters that have all of these labels may serve it. Hard. */
+  readonly requiredLabels: Readonly<Record<string, string>>;
+  /** Clusters that may serve it; undefined: any. Hard. */
+  readonly allowedClusters?: readonly ClusterId[];
+  /** Clusters that must not serve it. Hard. */
+  readonly deniedClusters: readonly ClusterId[];
+  /** Most of one destination's share of a source's requests, 0 to 1. */
+  readonly maxShare: number;
+  /** Loss that the plan must leave room for: any single cluster, those listed, or none. */
+  readonly surviveLossOf: "none" | "any" | readonly ClusterId[];
+}
+
+/** Shares of versions other than the stable one, over all of the service's requests. */
+export interface Release {
+  /** Version → share of the whole service's requests, 0 to 1; the rest is the stable version's. */
+  readonly shares: Readonly<Record<Version, number>>;
+  /** Most of one source's requests that a version other than the stable one may get, 0 to 1. */
+  readonly maxSourceShare: number;
+}
+
+/** Numbers that hold for every service of the document. */
+export interface PlanningSettings {
+  /** Share of a capacity that is filled, 0 to 1: the headroom is the rest. */
+  readonly utilisationMax: number;
+}
