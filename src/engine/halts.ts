@@ -12,6 +12,7 @@ const BY_WEIGHT: readonly HaltCause[] = ["corrupt", "store", "twin", "rolled-bac
 /** The reasons for which this replica publishes nothing, and who wants to know when they change. */
 export class Halts {
   readonly #reasons = new Map<HaltCause, Refusal>();
+  readonly #listeners = new Set<(reason: Refusal | undefined) => void>();
   readonly #onChange: (cause: HaltCause, refusal: Refusal | undefined) => void;
 
   constructor(onChange: (cause: HaltCause, refusal: Refusal | undefined) => void) {
@@ -22,9 +23,19 @@ export class Halts {
   set(cause: HaltCause, refusal: Refusal | undefined): void {
     const known = this.#reasons.get(cause);
     if (known?.message === refusal?.message || (cause === "corrupt" && known !== undefined)) return;
+    const before = this.reason();
     if (refusal === undefined) this.#reasons.delete(cause);
     else this.#reasons.set(cause, refusal);
     this.#onChange(cause, refusal);
+    const after = this.reason();
+    if (after === before) return;
+    for (const listener of this.#listeners) listener(after);
+  }
+
+  /** Calls back whenever `reason` answers something else. Returns how to stop. */
+  onReason(listener: (reason: Refusal | undefined) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** The weightiest reason; undefined when there is none. */

@@ -217,6 +217,11 @@ export interface Engine {
    */
   halted(): Refusal | undefined;
   /**
+   * Calls back whenever `halted` answers something else, with what it answers now. No commit need follow a lifted halt:
+   * who owes somebody what came meanwhile pays then. Returns how to stop.
+   */
+  onHaltChange(listener: (halted: Refusal | undefined) => void): () => void;
+  /**
    * Decides and commits, here or at the leader; resolves once this replica has folded the record. Throws the signal's
    * reason when it aborts first: the command may then still be committed, and only a repeat with the same request id
    * is safe.

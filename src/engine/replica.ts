@@ -120,6 +120,10 @@ export class Replica implements RunningEngine {
     return this.#halts.reason();
   }
 
+  onHaltChange(listener: (halted: Refusal | undefined) => void): () => void {
+    return this.#halts.onReason(listener);
+  }
+
   onCommit(listener: (state: FleetState, record: LogRecord) => void): () => void {
     return this.#ledger.onCommit(listener);
   }

@@ -40,7 +40,7 @@ export interface PlannerStart {
   readonly signal: AbortSignal;
 }
 
-/** How long the lead's hand-over and the last answers may take. */
+/** How often it is looked whether somebody leads; a halt is told at once. */
 const READY_LOOK_MS = 500;
 
 /** Undoes what was started, the last first; each step is tried whatever became of the others. */
@@ -113,11 +113,13 @@ async function startParts({ config, secrets, log, signal }: PlannerStart, stops:
     unready: () => unready(engine),
   });
   stops.add("HTTP listener", async () => http.close());
-  const look = setInterval(() => {
+  const look = (): void => {
     servers.setReady(unready(engine) === undefined ? "ready" : "not-ready");
     measure(engine, metrics);
-  }, READY_LOOK_MS);
-  stops.add("readiness", () => clearInterval(look));
+  };
+  const timer = setInterval(look, READY_LOOK_MS);
+  stops.add("readiness", () => clearInterval(timer));
+  stops.add("readiness in a halt", engine.onHaltChange(look));
   // First of all when it ends: no new callers.
   stops.add("new connections", () => servers.stopListening());
   return { ...servers.addresses, http: http.address };

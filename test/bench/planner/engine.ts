@@ -36,6 +36,7 @@ export function createBenchEngine(): BenchEngine {
     state: () => state,
     leader: () => ({ replica: REPLICA, epoch: 1, isSelf: true, isAlive: true, operatorAddress: "" }),
     halted: () => undefined,
+    onHaltChange: () => () => undefined,
     submit: async (command) => {
       const decided = decide(state, envelopeOf(command), DEFAULT_SETTINGS);
       if (!decided.ok) return decided;

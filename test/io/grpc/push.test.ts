@@ -171,6 +171,22 @@ describe("a plan stream", () => {
     expect(agent.messages.filter(({ message }) => message.case === "plan")).toEqual([]);
   });
 
+  it("tells streams that stayed open through a halt what came meanwhile, once it is lifted", async () => {
+    planner.engine.fold({ kind: "service-applied", spec: service("shop/a") });
+    planner.engine.release("c1", "shop/a", 8080);
+    const agent = follow(connect(planner, own, { cluster: "c1" }));
+    agent.apply(await agent.next("plan"));
+    planner.engine.halt({ code: "STORE_ROLLED_BACK", field: "", message: "" });
+    planner.engine.fold({ kind: "incarnation-raised", incarnation: { generation: 2, id: "life-2" }, reason: "test" });
+    planner.engine.release("c1", "shop/a", 9090);
+    await aWhile();
+    expect(agent.messages.filter(({ message }) => message.case === "plan")).toHaveLength(1);
+    planner.engine.halt(undefined);
+    const plan = await agent.next("plan");
+    expect(plan.position?.incarnation).toMatchObject({ generation: 2n, id: "life-2" });
+    expect(plan.routeSets).toHaveLength(1);
+  });
+
   it("sends everything on resync, and after a plan that was refused as a whole only when something changes", async () => {
     planner.engine.fold({ kind: "service-applied", spec: service("shop/a") });
     planner.engine.release("c1", "shop/a", 8080);

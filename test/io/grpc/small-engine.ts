@@ -31,6 +31,7 @@ export class SmallEngine implements Engine {
   /** What reads and pushes see as observed. */
   seen: Observed = { atMs: 0, collectingForMs: 0, clusters: {} };
   readonly #listeners = new Set<(state: FleetState, record: LogRecord) => void>();
+  readonly #haltListeners = new Set<(halted: Refusal | undefined) => void>();
   #state: FleetState = EMPTY_FLEET;
   #halted: Refusal | undefined;
   #hasLeader = true;
@@ -49,6 +50,11 @@ export class SmallEngine implements Engine {
 
   halted(): Refusal | undefined {
     return this.#halted;
+  }
+
+  onHaltChange(listener: (halted: Refusal | undefined) => void): () => void {
+    this.#haltListeners.add(listener);
+    return () => this.#haltListeners.delete(listener);
   }
 
   async submit(command: ForwardedCommand): Promise<Result<Committed, Refusal>> {
@@ -114,6 +120,7 @@ export class SmallEngine implements Engine {
   /** From now on nothing is published; undefined: everything again. */
   halt(refusal: Refusal | undefined): void {
     this.#halted = refusal;
+    for (const listener of this.#haltListeners) listener(refusal);
   }
 
   /** Makes every write fail as if nobody led. */

@@ -59,9 +59,6 @@ interface Link {
 /** How long an agent may take over its first message, in ms. */
 const HELLO_DEADLINE_MS = 10_000;
 
-/** How soon after a halt was lifted streams are told what they missed, in ms. */
-const HALT_LOOK_MS = 500;
-
 /** Keeps every connected agent's plan in step with the committed state. */
 export class Pusher {
   readonly #options: PusherOptions;
@@ -72,8 +69,6 @@ export class Pusher {
   readonly #rulings: RulingWatch;
   readonly #stops: readonly (() => void)[];
   #isShuttingDown = false;
-  /** Whether a stream was looked at while nothing may be published: when that ends, no commit need come to wake it. */
-  #isOwing = false;
 
   constructor(options: PusherOptions) {
     this.#options = options;
@@ -86,24 +81,15 @@ export class Pusher {
         this.#follow(state);
       }),
       this.#rulings.start(() => [...this.#links.values()].map(({ stream }) => stream)),
-      this.#followHalts(),
+      engine.onHaltChange((halted) => {
+        if (halted === undefined) this.#catchUp();
+      }),
     ];
   }
 
-  #followHalts(): () => void {
-    const timer = setInterval(() => {
-      if (!this.#isOwing || this.#publishable() === undefined) return;
-      this.#isOwing = false;
-      for (const { stream } of this.#links.values()) stream.wake();
-    }, HALT_LOOK_MS).unref();
-    return () => clearInterval(timer);
-  }
-
-  #publishable(): FleetState | undefined {
-    const { engine } = this.#options;
-    if (engine.halted() === undefined) return engine.state();
-    this.#isOwing = true;
-    return undefined;
+  /** Streams that stayed open through a halt get what was withheld: no commit need come to wake them. */
+  #catchUp(): void {
+    for (const { stream } of this.#links.values()) stream.wake();
   }
 
   /** Clusters whose plan stream ends here. */
@@ -212,11 +198,11 @@ export class Pusher {
   }
 
   #ports(session: Session, cluster: ClusterId) {
-    const { metrics, ackDeadlineMs, log } = this.#options;
+    const { engine, metrics, ackDeadlineMs, log } = this.#options;
     return {
       gate: this.#gate,
       bytesOf: this.#bytesOf,
-      publishable: () => this.#publishable(),
+      publishable: () => (engine.halted() === undefined ? engine.state() : undefined),
       write: (message: Downward, flushed: () => void) => session.write(message, flushed),
       onSent: () => metrics.plansPushed.inc(),
       onAcknowledged: (afterMs: number) => metrics.pushSeconds.observe(afterMs / 1_000),
