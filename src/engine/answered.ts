@@ -2,7 +2,7 @@ import type { FleetState } from "../model/fleet.ts";
 import type { Refusal } from "../model/refusal.ts";
 import { ok, refuse } from "../model/result.ts";
 import type { Result } from "../model/result.ts";
-import type { Committed, ForwardedCommand } from "./ports.ts";
+import type { Committed, ForwardedCommand } from "../model/command.ts";
 
 /**
  * The answer a request got before, if its id was seen: a repeat changes nothing and hears the same. Refuses

@@ -1,5 +1,6 @@
+import type { ReplicaHeartbeat } from "../model/heartbeat.ts";
 import type { ClusterId } from "../model/ids.ts";
-import type { Clock, ReplicaHeartbeat } from "./ports.ts";
+import type { Clock } from "./ports.ts";
 
 interface Heard {
   readonly heartbeat: ReplicaHeartbeat;

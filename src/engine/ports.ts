@@ -1,6 +1,7 @@
 import type { Actor, ClusterId, RouteSetHash, ServiceId } from "../model/ids.ts";
-import type { Envelope, Proposal } from "../model/command.ts";
+import type { Committed, ForwardedCommand, Proposal } from "../model/command.ts";
 import type { FleetState } from "../model/fleet.ts";
+import type { ReplicaHeartbeat } from "../model/heartbeat.ts";
 import type { LogRecord } from "../model/event.ts";
 import type { Observed } from "../model/observed.ts";
 import type { Incarnation, Position } from "../model/position.ts";
@@ -93,28 +94,6 @@ export interface Snapshots {
   drop(sequence: number, signal: AbortSignal): Promise<void>;
 }
 
-/** What one replica tells the others each second. Liveness only; never trusted for correctness. */
-export interface ReplicaHeartbeat {
-  readonly replica: string;
-  readonly epoch: number;
-  readonly isLeading: boolean;
-  readonly sequence: number;
-  /** Event kinds this replica can fold. */
-  readonly knows: readonly string[];
-  /** Clusters whose plan stream ends at this replica. */
-  readonly streams: readonly string[];
-  /** Address operators can dial, for messages. */
-  readonly operatorAddress: string;
-  /** What this replica's next record would carry as its time, ms since 1970. */
-  readonly logTimeMs: number;
-  /** New at every start: tells two processes of one name apart. Empty: of an older version. */
-  readonly bootId: string;
-  /** How long the process has been running, in ms. */
-  readonly upForMs: number;
-  /** Why it publishes nothing; empty when it does. */
-  readonly halted: string;
-}
-
 /** Talk between replicas, planner accounts only. */
 export interface ReplicaBus {
   publishHeartbeat(heartbeat: ReplicaHeartbeat): void;
@@ -130,16 +109,6 @@ export interface ReplicaBus {
   forward(leader: string, command: ForwardedCommand, signal: AbortSignal): Promise<Result<Committed, Refusal>>;
   /** Answers forwarded commands. Returns how to stop. */
   onForward(replica: string, answer: (command: ForwardedCommand) => Promise<Result<Committed, Refusal>>): () => void;
-}
-
-/** A command on its way to the leader; the leader adds the time. */
-export type ForwardedCommand = Omit<Envelope, "atMs">;
-
-/** What a committed command answers. */
-export interface Committed {
-  readonly sequence: number;
-  /** Name of what was made or changed. */
-  readonly subject: string;
 }
 
 /** Time. Only rates of the monotonic clock decide anything. */

@@ -1,3 +1,5 @@
+import type { Committed, ForwardedCommand } from "../model/command.ts";
+import type { ReplicaHeartbeat } from "../model/heartbeat.ts";
 import type { ClusterId } from "../model/ids.ts";
 import type { LogRecord } from "../model/event.ts";
 import type { FleetState } from "../model/fleet.ts";
@@ -19,7 +21,7 @@ import { Ledger } from "./ledger.ts";
 import { LogTime } from "./log-time.ts";
 import { Peers } from "./peers.ts";
 import { PLANNER_ACTOR } from "./ports.ts";
-import type { Committed, ForwardedCommand, Leader, ReplicaHeartbeat } from "./ports.ts";
+import type { Leader } from "./ports.ts";
 import { recall } from "./recall.ts";
 import { recordOf } from "./record.ts";
 import { Reports } from "./reports.ts";

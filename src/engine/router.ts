@@ -1,3 +1,4 @@
+import type { Committed, ForwardedCommand } from "../model/command.ts";
 import type { Refusal } from "../model/refusal.ts";
 import type { Result } from "../model/result.ts";
 import { refuse } from "../model/result.ts";
@@ -5,7 +6,7 @@ import { answeredBefore } from "./answered.ts";
 import { within } from "./deadline.ts";
 import type { Halts } from "./halts.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Clock, Committed, EngineLog, ForwardedCommand, Leader, ReplicaBus } from "./ports.ts";
+import type { Clock, EngineLog, Leader, ReplicaBus } from "./ports.ts";
 import type { EngineTiming } from "./timing.ts";
 import type { Writer } from "./writer.ts";
 import { noLeader } from "./writer.ts";

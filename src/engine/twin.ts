@@ -1,5 +1,6 @@
+import type { ReplicaHeartbeat } from "../model/heartbeat.ts";
 import type { Halts } from "./halts.ts";
-import type { Clock, ReplicaHeartbeat } from "./ports.ts";
+import type { Clock } from "./ports.ts";
 
 /** What looking out for twins needs. */
 export interface TwinParts {

@@ -1,4 +1,4 @@
-import type { Command, Envelope } from "../model/command.ts";
+import type { Command, Committed, Envelope, ForwardedCommand } from "../model/command.ts";
 import type { FleetEvent } from "../model/event.ts";
 import type { FleetState } from "../model/fleet.ts";
 import type { Refusal } from "../model/refusal.ts";
@@ -14,7 +14,7 @@ import type { Halts } from "./halts.ts";
 import { land, RECORD_BYTES_MAX } from "./land.ts";
 import type { Landing, LandingParts } from "./land.ts";
 import type { LogTime } from "./log-time.ts";
-import type { Committed, ForwardedCommand, Randomness } from "./ports.ts";
+import type { Randomness } from "./ports.ts";
 import { recordOf } from "./record.ts";
 import type { Decided } from "./record.ts";
 

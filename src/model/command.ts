@@ -107,3 +107,13 @@ export interface Envelope {
   /** Digest of the request's content, to tell a repeat from a reuse. */
   readonly requestDigest: string;
 }
+
+/** A command on its way to the leader, who adds the time. */
+export type ForwardedCommand = Omit<Envelope, "atMs">;
+
+/** What a committed command answers. */
+export interface Committed {
+  readonly sequence: number;
+  /** Name of what was made or changed. */
+  readonly subject: string;
+}

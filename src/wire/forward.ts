@@ -1,7 +1,8 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { ForwardRequestSchema, ForwardResponseSchema, ReplicaHeartbeatSchema } from "../../proto/gen/weir/v1/log_pb.ts";
-import type { Command, Envelope } from "../model/command.ts";
+import type { Command, Committed, ForwardedCommand } from "../model/command.ts";
+import type { ReplicaHeartbeat } from "../model/heartbeat.ts";
 import type { Actor } from "../model/ids.ts";
 import type { Refusal } from "../model/refusal.ts";
 import { ok, refuse } from "../model/result.ts";
@@ -11,29 +12,8 @@ import { Checks } from "./checks.ts";
 import { toSequence } from "./position.ts";
 import { isRefusalCode } from "./refusal-status.ts";
 
-/** What one replica tells the others each second, in the form of the engine's port `ReplicaHeartbeat`. */
-interface HeartbeatValue {
-  readonly replica: string;
-  readonly epoch: number;
-  readonly isLeading: boolean;
-  readonly sequence: number;
-  readonly knows: readonly string[];
-  readonly streams: readonly string[];
-  readonly operatorAddress: string;
-  readonly logTimeMs: number;
-  readonly bootId: string;
-  readonly upForMs: number;
-  readonly halted: string;
-}
-
-/** What a committed command answers, in the form of the engine's port `Committed`. */
-interface CommittedValue {
-  readonly sequence: number;
-  readonly subject: string;
-}
-
 /** Bytes of a replica's heartbeat. */
-export function encodeReplicaHeartbeat(heartbeat: HeartbeatValue): Uint8Array {
+export function encodeReplicaHeartbeat(heartbeat: ReplicaHeartbeat): Uint8Array {
   const { knows, streams, logTimeMs, upForMs, ...rest } = heartbeat;
   const numbers = {
     epoch: toSequence(heartbeat.epoch),
@@ -46,7 +26,7 @@ export function encodeReplicaHeartbeat(heartbeat: HeartbeatValue): Uint8Array {
 }
 
 /** Reads a replica's heartbeat. Refuses DECODE, FIELD_REQUIRED, SEQ_RANGE. */
-export function decodeReplicaHeartbeat(bytes: Uint8Array): Result<HeartbeatValue, Refusal> {
+export function decodeReplicaHeartbeat(bytes: Uint8Array): Result<ReplicaHeartbeat, Refusal> {
   const message = decoded(ReplicaHeartbeatSchema, bytes);
   if (message === undefined) return undecodable("ReplicaHeartbeat");
   const checks = new Checks();
@@ -59,7 +39,7 @@ export function decodeReplicaHeartbeat(bytes: Uint8Array): Result<HeartbeatValue
 }
 
 /** Bytes of a command on its way to the leader. */
-export function encodeForwardRequest(envelope: Omit<Envelope, "atMs">): Uint8Array {
+export function encodeForwardRequest(envelope: ForwardedCommand): Uint8Array {
   const { command, ...rest } = envelope;
   const message = create(ForwardRequestSchema, { ...rest, commandJson: canonicalJsonBytes(command) });
   return toBinary(ForwardRequestSchema, message);
@@ -69,7 +49,7 @@ export function encodeForwardRequest(envelope: Omit<Envelope, "atMs">): Uint8Arr
  * Reads a forwarded command. Refuses DECODE. Only planners may publish here, so that the command is taken as the
  * sender's translation made it.
  */
-export function decodeForwardRequest(bytes: Uint8Array): Result<Omit<Envelope, "atMs">, Refusal> {
+export function decodeForwardRequest(bytes: Uint8Array): Result<ForwardedCommand, Refusal> {
   const message = decoded(ForwardRequestSchema, bytes);
   const command = message === undefined ? undefined : parseJson(message.commandJson);
   if (message === undefined || !isFields(command) || typeof command["kind"] !== "string")
@@ -81,7 +61,7 @@ export function decodeForwardRequest(bytes: Uint8Array): Result<Omit<Envelope, "
 }
 
 /** Bytes of the leader's answer. */
-export function encodeForwardResponse(answer: Result<CommittedValue, Refusal>): Uint8Array {
+export function encodeForwardResponse(answer: Result<Committed, Refusal>): Uint8Array {
   const message = answer.ok
     ? { sequence: toSequence(answer.value.sequence), subject: answer.value.subject }
     : { refusal: { ...answer.refusal } };
@@ -89,7 +69,7 @@ export function encodeForwardResponse(answer: Result<CommittedValue, Refusal>): 
 }
 
 /** Reads the leader's answer, which may itself be a refusal. Refuses DECODE when it cannot be read. */
-export function decodeForwardResponse(bytes: Uint8Array): Result<CommittedValue, Refusal> {
+export function decodeForwardResponse(bytes: Uint8Array): Result<Committed, Refusal> {
   const message = decoded(ForwardResponseSchema, bytes);
   if (message === undefined) return undecodable("ForwardResponse");
   const { refusal } = message;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Halts } from "../../src/engine/halts.ts";
-import type { Clock, ReplicaHeartbeat } from "../../src/engine/ports.ts";
+import type { Clock } from "../../src/engine/ports.ts";
+import type { ReplicaHeartbeat } from "../../src/model/heartbeat.ts";
 import { Twin } from "../../src/engine/twin.ts";
 
 const GONE_AFTER_MS = 5_000;

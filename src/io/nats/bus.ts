@@ -1,6 +1,7 @@
 import { RequestError } from "nats";
 import type { Msg, NatsConnection } from "nats";
-import type { Committed, EngineLog, ForwardedCommand, ReplicaBus, ReplicaHeartbeat } from "../../engine/ports.ts";
+import type { EngineLog, ReplicaBus } from "../../engine/ports.ts";
+import type { Committed, ForwardedCommand } from "../../model/command.ts";
 import type { Refusal } from "../../model/refusal.ts";
 import { badName } from "../../model/names.ts";
 import { assert, refuse } from "../../model/result.ts";
@@ -35,7 +36,7 @@ export function createBus(connection: NatsConnection, replica: string, logger: E
         const heartbeat = decodeReplicaHeartbeat(message.data);
         if (!heartbeat.ok) return logger.warn({ refusal: heartbeat.refusal }, "heartbeat cannot be read");
         const isOwn = heartbeat.value.replica === replica && heartbeat.value.bootId === ownBootId;
-        if (!isOwn) listener(heartbeat.value satisfies ReplicaHeartbeat);
+        if (!isOwn) listener(heartbeat.value);
       });
     },
     forward: async (leader, command, signal) => await forward({ connection, leader }, command, signal),

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type { Committed, Engine, ForwardedCommand } from "../../../src/engine/ports.ts";
+import type { Engine } from "../../../src/engine/ports.ts";
+import type { Committed, ForwardedCommand } from "../../../src/model/command.ts";
 import type { FleetEvent, LogRecord } from "../../../src/model/event.ts";
 import type { Actor } from "../../../src/model/ids.ts";
 import { EMPTY_FLEET } from "../../../src/model/fleet.ts";

@@ -1,5 +1,5 @@
-import type { Committed, Engine, ForwardedCommand, Leader } from "../../../src/engine/ports.ts";
-import type { Command } from "../../../src/model/command.ts";
+import type { Engine, Leader } from "../../../src/engine/ports.ts";
+import type { Command, Committed, ForwardedCommand } from "../../../src/model/command.ts";
 import type { FleetEvent, LogRecord } from "../../../src/model/event.ts";
 import { EMPTY_FLEET } from "../../../src/model/fleet.ts";
 import type { FleetState } from "../../../src/model/fleet.ts";

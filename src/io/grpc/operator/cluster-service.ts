@@ -13,7 +13,7 @@ import type {
   RegisterClusterRequest,
   WatchClustersResponseSchema,
 } from "../../../../proto/gen/weir/v1/fleet_pb.ts";
-import type { Committed } from "../../../engine/ports.ts";
+import type { Committed } from "../../../model/command.ts";
 import type { ClusterState } from "../../../model/cluster.ts";
 import type { FleetState } from "../../../model/fleet.ts";
 import type { ClusterId } from "../../../model/ids.ts";

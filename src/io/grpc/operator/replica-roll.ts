@@ -1,6 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ReplicaStatusSchema } from "../../../../proto/gen/weir/v1/traffic_pb.ts";
-import type { Clock, Engine, ReplicaBus, ReplicaHeartbeat } from "../../../engine/ports.ts";
+import type { Clock, Engine, ReplicaBus } from "../../../engine/ports.ts";
+import type { ReplicaHeartbeat } from "../../../model/heartbeat.ts";
 import { compareNames } from "../../../model/ids.ts";
 import { toSequence } from "../../../wire/position.ts";
 

@@ -1,6 +1,6 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import type { Committed, Engine } from "../../../engine/ports.ts";
-import type { Command } from "../../../model/command.ts";
+import type { Engine } from "../../../engine/ports.ts";
+import type { Command, Committed } from "../../../model/command.ts";
 import type { FleetState } from "../../../model/fleet.ts";
 import type { Refusal } from "../../../model/refusal.ts";
 import { ok } from "../../../model/result.ts";
