@@ -159,6 +159,8 @@ describe("purity", () => {
   });
 });
 
+const SILENCED = "silences: silences the linter without a reason";
+
 describe("forms", () => {
   it.each([
     ["src/io/a.ts", "const a = process.env.A;", "environment: reads process.env"],
@@ -171,8 +173,16 @@ describe("forms", () => {
     ["src/io/a.ts", "const a = 1;\nexport { a as default };", "named-exports: a default export"],
     ["src/io/a.ts", `export * from "./b.ts";`, "named-exports: passes on another module's exports"],
     ["test/a.test.ts", "const a = b as any;", "no-any-cast: as any"],
+    ["src/io/a.ts", "// oxlint-disable-next-line no-b\nconst a = b;", SILENCED],
+    ["src/io/a.ts", "/* oxlint-disable no-b -- */\nconst a = b;", SILENCED],
+    ["src/io/a.ts", "const a = b; // eslint-disable-line no-b", SILENCED],
   ])("refuses in %s: %s", (path, text, complaint) => {
     expect(rulesBrokenBy(path, text)).toEqual([complaint]);
+  });
+
+  it("lets a lint rule be silenced for a reason", () => {
+    const text = "// oxlint-disable-next-line no-b -- b is what is looked for\nconst a = b;";
+    expect(rulesBrokenBy("src/io/a.ts", text)).toEqual([]);
   });
 
   it("lets config.ts read the environment", () => {

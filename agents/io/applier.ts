@@ -74,7 +74,6 @@ export class Applier {
     while (this.#waiters.length > 0) {
       const version = this.#version;
       // One after the other is the point.
-      // oxlint-disable-next-line eslint/no-await-in-loop
       const { applied, wasSuperseded } = await this.#once();
       this.#hashes = applied.hashes;
       if (wasSuperseded && version !== this.#version) continue;

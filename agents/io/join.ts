@@ -51,14 +51,12 @@ export async function joinFleet(options: JoinOptions): Promise<Joined> {
   for (let failures = 0; !signal.aborted; failures += 1) {
     const address = ticket.value.addresses[failures % ticket.value.addresses.length] ?? "";
     try {
-      // oxlint-disable-next-line eslint/no-await-in-loop -- one try after the other
       return await joinAt(address, ticket.value, options);
     } catch (cause) {
       if (cause instanceof JoinRefused) throw cause;
       log.warn({ address, cause: messageOf(cause) }, "cannot join yet");
     }
     const capMs = options.backOffMs ?? BACK_OFF_MS_MAX;
-    // oxlint-disable-next-line eslint/no-await-in-loop -- the pause between two tries
     await pause(fullJitterMs(failures, { baseMs: 500, capMs, fraction: Math.random() }), signal);
   }
   throw new JoinRefused("stopped before a planner answered");

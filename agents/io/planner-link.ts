@@ -118,7 +118,6 @@ export class PlannerLink {
     while (!this.#stop.signal.aborted) {
       const addresses = planners();
       const address = addresses[turn % addresses.length] ?? "";
-      // oxlint-disable-next-line eslint/no-await-in-loop -- one stream at a time
       const ended = await this.#stay(address);
       if (this.#stop.signal.aborted) return;
       if (ended.next === "stand-by") {
@@ -133,7 +132,6 @@ export class PlannerLink {
       }
       turn += 1;
       log.warn({ address, why: ended.why }, "the link to the planner is down; what is held stays in force");
-      // oxlint-disable-next-line eslint/no-await-in-loop -- the pause between two tries
       await pause(
         pauseMs(ended, { failures, fraction: fraction(), timing, planners: addresses.length }),
         this.#stop.signal,
@@ -246,7 +244,7 @@ class Inbox {
     if (this.#isBusy) return;
     this.#isBusy = true;
     for (let next = this.#waiting.shift(); next !== undefined && !this.#isClosed; next = this.#waiting.shift()) {
-      // oxlint-disable-next-line eslint/no-await-in-loop -- each builds on the one before
+      // Each builds on the one before.
       await this.#take(next);
     }
     this.#isBusy = false;

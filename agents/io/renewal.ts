@@ -116,7 +116,7 @@ export class Renewal {
       const client = openPlanner(address, identity());
       try {
         const method = rpcService(AgentService).renewCertificate;
-        // oxlint-disable-next-line eslint/no-await-in-loop -- the next planner only if this one fails
+        // The next planner only if this one fails.
         const answer = await call(client, method, { message: { csr: der }, timeoutMs: CALL_TIMEOUT_MS });
         return this.#accepted({ keyPem, chainPem: answer.certificateChainPem, caPem: answer.caBundlePem });
       } catch (cause) {

@@ -81,7 +81,6 @@ export class BusReporter {
   async #run(): Promise<void> {
     let failures = 0;
     while (!this.#stop.signal.aborted) {
-      // oxlint-disable-next-line eslint/no-await-in-loop -- one connection at a time
       const wasUp = await this.#stay();
       failures = wasUp ? 0 : failures + 1;
       if (this.#wake.signal.aborted) {
@@ -90,7 +89,6 @@ export class BusReporter {
       }
       const capMs = this.#parts.backOffMsMax;
       const waitMs = fullJitterMs(failures, { baseMs: 250, capMs, fraction: Math.random() });
-      // oxlint-disable-next-line eslint/no-await-in-loop -- the pause between two tries
       await pause(waitMs, AbortSignal.any([this.#stop.signal, this.#wake.signal]));
     }
   }

@@ -57,7 +57,6 @@ export class FilePlanStore implements PlanStore {
     for (const name of names) {
       const path = this.#path(name);
       // The second is read only if the first will not do.
-      // oxlint-disable-next-line eslint/no-await-in-loop
       const read = await readPlan(path);
       if (read.ok && read.value !== undefined) return read.value;
       if (!read.ok) problems.push(read.refusal);

@@ -7,7 +7,6 @@ import { resolvePart } from "./resolve-part.ts";
 async function main(asked: readonly string[]): Promise<void> {
   for (const name of asked.length === 0 ? names() : asked) {
     // One at a time, so that what is printed can be followed.
-    // oxlint-disable-next-line eslint/no-await-in-loop
     if (!(await provide(name))) process.exitCode = 1;
   }
 }

@@ -26,7 +26,6 @@ export async function resolvePart(name: PartName, options: ResolveOptions = {}):
   const tried: string[] = [];
   for (const place of places({ host, definition, log })) {
     // One after the other: each place is looked at only if those before it have nothing.
-    // oxlint-disable-next-line eslint/no-await-in-loop
     const found = await place();
     if ("part" in found) {
       log(found.part.line);

@@ -47,8 +47,7 @@ class PlanWorkerRunner {
       const overdue = (): void => void this.#end(new Error(`planning took longer than ${timeoutMs} ms`));
       const timer = setTimeout(overdue, timeoutMs);
       this.#waiting.set(run, { resolve, reject, timer });
-      // A worker thread is no window: there is no origin to name.
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread is no window
       worker.postMessage({ run, ...task } satisfies PlanTask);
     });
   }

@@ -60,7 +60,6 @@ class Stops {
     for (const { what, stop } of this.#stops.splice(0).toReversed()) {
       try {
         // The order is the point: nothing goes before those that use it.
-        // oxlint-disable-next-line eslint/no-await-in-loop
         await stop();
       } catch (error) {
         this.#log.error({ what, ...faultFields(error) }, "cannot stop");

@@ -34,7 +34,7 @@ export async function makeFleetKeys(
   const planner = await sign({ kind: "planner", name: "planner-1" }, hosts);
   const agents: Record<string, KeyPair> = {};
   for (const name of clusters) {
-    // oxlint-disable-next-line eslint/no-await-in-loop -- signing is CPU work
+    // Signing is CPU work.
     agents[name] = await sign({ kind: "cluster", name }, []);
   }
   return { authority, caPem: authority.bundlePem, planner, agents };

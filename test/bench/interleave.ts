@@ -22,9 +22,7 @@ export async function interleave<T>(
   for (let round = 0; round < warmUp + rounds; round += 1) {
     const first = round % 2 === 0 ? ours : rivals;
     // One after the other: a round that overlaps another measures both.
-    // oxlint-disable-next-line eslint/no-await-in-loop
     const a = await first();
-    // oxlint-disable-next-line eslint/no-await-in-loop
     const b = await (first === ours ? rivals : ours)();
     if (round < warmUp) continue;
     measured.ours.push(first === ours ? a : b);

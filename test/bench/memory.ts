@@ -14,7 +14,7 @@ export function privateMiB(pid: number | "self" = "self"): number {
 export async function settledPrivateMiB(): Promise<number> {
   for (let pass = 0; pass < 3; pass += 1) {
     globalThis.gc?.();
-    // oxlint-disable-next-line eslint/no-await-in-loop -- finalisers run between the passes
+    // Finalisers run between the passes.
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return privateMiB();

@@ -6,10 +6,8 @@ const POLL_MS = 20;
 /** Waits until somebody listens at a port. Throws when nobody does in `timeoutMs`. */
 export async function awaitPort(host: string, port: number, timeoutMs = 10_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  // oxlint-disable-next-line eslint/no-await-in-loop -- asks again until it is there
   while (!(await isOpen(host, port))) {
     if (performance.now() > deadline) throw new Error(`nobody listens at ${host}:${port} after ${timeoutMs} ms`);
-    // oxlint-disable-next-line eslint/no-await-in-loop -- as above
     await pause(POLL_MS);
   }
 }

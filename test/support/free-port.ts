@@ -17,7 +17,6 @@ export async function freePort(host: string): Promise<number> {
     const port = FIRST_PORT + worker * PORTS_PER_WORKER + next;
     next = (next + 1) % PORTS_PER_WORKER;
     // The next one is tried only if somebody has this one.
-    // oxlint-disable-next-line eslint/no-await-in-loop
     if (await isFree(host, port)) return port;
   }
   throw new Error(`no port is free at ${host}`);

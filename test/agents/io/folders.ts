@@ -15,7 +15,6 @@ export async function until(what: string, holds: () => boolean, timeoutMs = 10_0
   const end = Date.now() + timeoutMs;
   while (!holds()) {
     if (Date.now() > end) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
-    // oxlint-disable-next-line eslint/no-await-in-loop
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

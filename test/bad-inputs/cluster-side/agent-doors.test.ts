@@ -72,11 +72,9 @@ describe("random bytes", { timeout: LIMIT_MS }, () => {
     for (const address of [xds, join(site.data, "agent.sock")]) {
       const noise = Array.from({ length: 10 }, () => randomBytes(2_000));
       const all = [...noise, ...noise.map((bytes) => Buffer.concat([preface, bytes]))];
-      // oxlint-disable-next-line eslint/no-await-in-loop -- one door after the other
       await Promise.all(all.map(async (bytes) => pour(openSocket(address, "tcp"), bytes)));
     }
     for (const path of ["/", "/status/../x", `/${"a".repeat(5_000)}`]) {
-      // oxlint-disable-next-line eslint/no-await-in-loop
       expect(await site.ask(path, "POST")).toMatchObject({ error: expect.stringContaining("GET /status") as string });
     }
     expect(agent.outcome()).toBeUndefined();
@@ -86,7 +84,6 @@ describe("random bytes", { timeout: LIMIT_MS }, () => {
   it("as xDS requests end their stream and nothing else; 100 MB are RESOURCE_EXHAUSTED, and little memory", async () => {
     const before = await site.ask("/status");
     for (const bytes of [randomBytes(64), Buffer.from([0x0a, 0xff]), Buffer.alloc(20, 0xff)]) {
-      // oxlint-disable-next-line eslint/no-await-in-loop
       expect(await streams(bytes)).not.toBe(status.OK);
     }
     forgetPeak(agent.pid);

@@ -116,9 +116,7 @@ describe("63: a stored plan", { timeout: LIMIT_MS }, () => {
     const first = origin.start(planner.token());
     const stream = await eventually("the stream", () => planner.streams[0]);
     for (const revision of [5, 6]) {
-      // oxlint-disable-next-line eslint/no-await-in-loop -- one plan after the other
       await offer(stream, revision);
-      // oxlint-disable-next-line eslint/no-await-in-loop
       await until("it is last good", () => origin.plans()["last-good.plan"] === origin.plans()["current.plan"]);
     }
     await first.kill();

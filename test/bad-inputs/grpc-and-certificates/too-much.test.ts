@@ -59,7 +59,6 @@ async function meanwhile<T>(outrage: () => Promise<T>): Promise<T> {
   const outraged = outrage().finally(() => (isOver = true));
   do {
     // One after the other, for as long as it lasts.
-    // oxlint-disable-next-line eslint/no-await-in-loop
     await world.must(AdminService, "whoAmI", {});
     // oxlint-disable-next-line eslint/no-unmodified-loop-condition -- the outrage ends it
   } while (!isOver);

@@ -113,7 +113,6 @@ describe("a plan that an agent must not follow", { timeout: LIMIT_MS }, () => {
     const [plans, kept] = [site.plans(), routesIn(settled)];
     for (const [number, input, plan, code, words] of ROWS) {
       // One after the other: each meets the state that the one before it left.
-      // oxlint-disable-next-line eslint/no-await-in-loop
       const { refusals } = await offer(stream, plan);
       const [refusal] = refusals.filter(({ service }) => service === "");
       expect([number, input, refusal?.code, refusal?.detail]).toEqual([
@@ -122,7 +121,6 @@ describe("a plan that an agent must not follow", { timeout: LIMIT_MS }, () => {
         code,
         expect.stringMatching(words) as string,
       ]);
-      // oxlint-disable-next-line eslint/no-await-in-loop
       expect([input, routesIn(await site.ask("/status"))]).toEqual([input, kept]);
       expect([input, site.plans()]).toEqual([input, plans]);
     }
@@ -139,7 +137,6 @@ describe("a plan that an agent must not follow", { timeout: LIMIT_MS }, () => {
   /** 23: a route set that was cut short at each byte, inside a delta that is whole. */
   async function truncated(stream: SeenStream): Promise<void> {
     for (let length = 0; length < OTHER.bytes.length; length += 1) {
-      // oxlint-disable-next-line eslint/no-await-in-loop
       const { refusals } = await offer(stream, delta(11, { routeSets: [OTHER.bytes.subarray(0, length)] }));
       expect([length, refusals[0]?.code]).toEqual([length, "HASH_MISMATCH"]);
     }

@@ -153,7 +153,6 @@ export class World {
     let answer = await this.ask(service, method, request);
     // A read is repeated when its connection broke, as any client does: on a busy machine keepalives come late.
     while (answer.status === UNAVAILABLE && answer.code === "" && READS.test(method)) {
-      // oxlint-disable-next-line eslint/no-await-in-loop
       answer = await this.ask(service, method, request);
     }
     if (answer.status !== 0) throw new Error(`${method}: ${answer.code} ${answer.field}: ${answer.message}`);

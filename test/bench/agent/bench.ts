@@ -41,7 +41,6 @@ async function run(stage: Stage): Promise<readonly Row[]> {
   const rival = await weighBare(world);
   const rows: Row[] = [];
   for (const scene of world.scenes) {
-    // oxlint-disable-next-line eslint/no-await-in-loop -- one agent at a time
     const value = await weighAgent(world, scene);
     const name = `${scene.services} services`;
     rows.push(rowOf({ case: `agent with ${name}`, unit: "MiB private", atMost: 1.6, value, rival }));
@@ -171,10 +170,9 @@ async function weigh(member: Member, stage: Stage): Promise<number> {
   await pause(stage.isQuick ? 2_000 : 8_000);
   for (let round = 0; round < 3; round += 1) {
     member.signal("SIGUSR2");
-    // oxlint-disable-next-line eslint/no-await-in-loop -- some time apart is the point
+    // Some time apart is the point.
     await pause(500);
     weights.push(privateMiB(member.pid));
-    // oxlint-disable-next-line eslint/no-await-in-loop -- as above
     await pause(1_000);
   }
   return median(weights);

@@ -50,7 +50,6 @@ answerCalls({
     }
     const port = await bare.listen(host, keys);
     const credentials: Record<string, string> = {};
-    // oxlint-disable-next-line eslint/no-await-in-loop -- a handful
     for (const cluster of clusters) credentials[cluster] = (await mint(cluster)).credentials;
     return { weir: address, bare: `${host}:${port}`, keys, credentials };
   },

@@ -34,7 +34,6 @@ async function run(stage: Stage): Promise<readonly Row[]> {
   });
   const rows: Row[] = [];
   for (const { label, act, atMost } of scenes(mayDrop)) {
-    // oxlint-disable-next-line eslint/no-await-in-loop -- one world at a time
     const results = await playAll(stage, { world, label, act });
     rows.push(...rowsOf({ label, results, ...(atMost === undefined ? {} : { atMost }) }));
   }
@@ -68,7 +67,6 @@ async function playAll(
   const results: ActResult[] = [];
   for (let round = 1; round <= rounds; round += 1) {
     stage.say(`${label}: round ${round} of ${rounds}`);
-    // oxlint-disable-next-line eslint/no-await-in-loop -- one world at a time
     results.push(await world.call<ActResult>("play", act));
   }
   const failures = results.flatMap(({ weir, static: rival }) => [

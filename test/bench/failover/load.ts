@@ -45,7 +45,6 @@ answerCalls({
   async finish() {
     for (const stop of stops.splice(0)) stop();
     const deadline = performance.now() + PATIENCE_MS + 1_000;
-    // oxlint-disable-next-line eslint/no-await-in-loop -- asks until all are answered
     while (open.size > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
     const outcomes = Object.fromEntries(sent);
     sent.clear();
@@ -55,7 +54,6 @@ answerCalls({
   async probe(target: LoadTarget) {
     const list: Sent[] = [];
     send(target, list);
-    // oxlint-disable-next-line eslint/no-await-in-loop -- as above
     while (list.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     return list[0]?.servedBy;
   },

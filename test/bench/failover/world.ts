@@ -97,9 +97,7 @@ function targetsAt(rps: number): readonly LoadTarget[] {
 /** Until every source has had an answer from its own cluster and from the one that will be lost. */
 async function awaitAnswers(load: Calls): Promise<void> {
   for (const target of targetsAt(0)) {
-    // oxlint-disable-next-line eslint/no-await-in-loop -- one after the other is quick enough
     await awaitPort(target.host, target.port, 20_000);
-    // oxlint-disable-next-line eslint/no-await-in-loop -- as above
     await awaitBoth(load, target);
   }
 }
@@ -110,7 +108,7 @@ async function awaitBoth(load: Calls, target: LoadTarget): Promise<void> {
   const deadline = performance.now() + 20_000;
   while (!seen.has(source) || !seen.has(LOST)) {
     if (performance.now() > deadline) throw new Error(`${target.key} got answers only from ${[...seen].join(", ")}`);
-    // oxlint-disable-next-line eslint/no-await-in-loop -- each answer decides whether to ask again
+    // Each answer decides whether to ask again.
     seen.add(await load.call<string | undefined>("probe", target));
   }
 }

@@ -50,7 +50,7 @@ async function run(stage: Stage): Promise<readonly Row[]> {
     const rows: Row[] = [];
     for (const size of SIZES) {
       stage.say(`records of ${size.label}`);
-      // oxlint-disable-next-line eslint/no-await-in-loop -- sizes share the server
+      // Sizes share the server.
       rows.push(...(await compare(stage, { size, ours, rivals })));
     }
     rows.push(await compareEngine(stage, rivals));
@@ -101,7 +101,7 @@ async function compareEngine(stage: Stage, rivals: Writer): Promise<Row> {
       const latenciesMs: number[] = [];
       for (let index = 0; index < COMMANDS; index += 1) {
         const sentAt = performance.now();
-        // oxlint-disable-next-line eslint/no-await-in-loop -- one at a time is what is measured
+        // One at a time is what is measured.
         bytes = await engine.command();
         latenciesMs.push(performance.now() - sentAt);
       }
@@ -133,7 +133,7 @@ class Writer {
     const begunAt = performance.now();
     for (let index = 0; index < appends; index += 1) {
       const sentAt = performance.now();
-      // oxlint-disable-next-line eslint/no-await-in-loop -- one at a time is what is measured
+      // One at a time is what is measured.
       this.#sequence = await this.#append(record, this.#sequence);
       latenciesMs.push(performance.now() - sentAt);
     }

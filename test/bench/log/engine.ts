@@ -45,7 +45,6 @@ export async function startEngine(url: string, creds: string): Promise<LeadingEn
   await engine.start(signal);
   while (engine.leader()?.isSelf !== true) {
     signal.throwIfAborted();
-    // oxlint-disable-next-line eslint/no-await-in-loop -- asks until it leads
     await SYSTEM_CLOCK.sleep(20, signal);
   }
   return {

@@ -33,7 +33,6 @@ answerCalls({
   async start({ kind, clusters, opened, folder }: Start) {
     for (let index = 0; index < clusters.length; index += AT_ONCE) {
       const some = clusters.slice(index, index + AT_ONCE);
-      // oxlint-disable-next-line eslint/no-await-in-loop -- as many at once as is said above
       await Promise.all(some.map(async (cluster) => await startOne(kind, { cluster, opened, folder })));
     }
     return undefined;

@@ -91,7 +91,6 @@ async function comparePrices(
     stage.say(`price of fsync: ${count} of the agents`);
     const to = (keeping: Audience["keeping"]) => async () =>
       await pair.planner.call<PushRound>("weirRound", { keeping, count } satisfies Audience);
-    // oxlint-disable-next-line eslint/no-await-in-loop -- one after the other
     const measured = await interleave({ ours: to("files"), rivals: to("memory") }, timed);
     const whose = count === 1 ? "1 agent" : `${count} agents on one disk`;
     rows.push(rowOf({ case: `${whose}: with fsync / kept in memory`, unit: "ms", ...lastAcks(measured) }));

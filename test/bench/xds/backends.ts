@@ -16,7 +16,6 @@ async function main(): Promise<void> {
       answer(null, Buffer.from(version));
     server.addService({ hello: GREETER_HELLO }, { hello });
     const { address, port } = proxyless[version];
-    // oxlint-disable-next-line eslint/no-await-in-loop -- two of them
     await new Promise<void>((resolve, reject) => {
       server.bindAsync(`${address}:${port}`, ServerCredentials.createInsecure(), (error) =>
         error === null ? resolve() : reject(error),

@@ -35,9 +35,7 @@ async function run(stage: Stage): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const kind of ["envoy", "proxyless"] as const) {
     stage.say(`${kind}: waits for the first answers`);
-    // oxlint-disable-next-line eslint/no-await-in-loop -- one kind at a time
     for (const side of SIDES) await probers[kind][side]("v1");
-    // oxlint-disable-next-line eslint/no-await-in-loop -- as above
     rows.push(...(await compare(stage, { kind, servers, probers: probers[kind] })));
   }
   return rows;

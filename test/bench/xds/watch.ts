@@ -18,11 +18,9 @@ export function watchBy(ask: () => Promise<string | undefined>): Watch {
   return {
     async until(version) {
       for (let first: bigint | undefined; ;) {
-        // oxlint-disable-next-line eslint/no-await-in-loop -- one at a time
         const answer = await ask();
         if (answer === version && first !== undefined) return first;
         first = answer === version ? process.hrtime.bigint() : undefined;
-        // oxlint-disable-next-line eslint/no-await-in-loop -- as above
         await pause(STEP_MS);
       }
     },

@@ -34,6 +34,15 @@ function judgeCasts(source: Source): readonly Complaint[] {
   });
 }
 
+/** A lint rule is silenced for a reason that the next reader can judge, written behind `--`. */
+export const silences: Rule = { name: "silences", judge: judgeSilences };
+
+function judgeSilences(source: Source): readonly Complaint[] {
+  return source.comments
+    .filter(({ value }) => /^\s*(ox|es)lint-disable/.test(value) && !/\s--\s+\S/.test(value))
+    .map(({ start }) => complain(source, start, silences.name, "silences the linter without a reason"));
+}
+
 /** What a process was given is read in one place, checked, and passed on as a value: only config.ts reads the environment. */
 export const environment: Rule = { name: "environment", judge: judgeEnvironment };
 

@@ -1,6 +1,6 @@
 import { EXCEPTIONS } from "./exceptions.ts";
 import type { Exception } from "./exceptions.ts";
-import { environment, moduleState, namedExports, noAny } from "./forms.ts";
+import { environment, moduleState, namedExports, noAny, silences } from "./forms.ts";
 import { importTable } from "./import-table.ts";
 import { names } from "./names.ts";
 import { purity } from "./purity.ts";
@@ -15,6 +15,7 @@ export const RULES: readonly Rule[] = [
   moduleState,
   namedExports,
   noAny,
+  silences,
   names,
   sizes,
 ];

@@ -1,6 +1,6 @@
 import { extname } from "node:path";
 import { parseSync, visitorKeys } from "oxc-parser";
-import type { EcmaScriptModule } from "oxc-parser";
+import type { Comment, EcmaScriptModule } from "oxc-parser";
 
 /** A node of the syntax tree (ESTree with TypeScript), read by its `type`. */
 export interface SyntaxNode {
@@ -23,6 +23,7 @@ export interface Source {
   readonly text: string;
   readonly program: SyntaxNode;
   readonly module: EcmaScriptModule;
+  readonly comments: readonly Comment[];
 }
 
 /** One place where a file breaks one rule. */
@@ -45,7 +46,8 @@ export function parseSource(path: string, text: string): Source {
   const parsed = parseSync(path, text, { lang: extname(path) === ".tsx" ? "tsx" : "ts", sourceType: "module" });
   const [error] = parsed.errors;
   if (error !== undefined) throw new Error(`${path}: ${error.message}`);
-  return { path, text, program: parsed.program as unknown as SyntaxNode, module: parsed.module };
+  const { module, comments } = parsed;
+  return { path, text, program: parsed.program as unknown as SyntaxNode, module, comments };
 }
 
 /** The line of a position in the file, counted from 1. */

@@ -100,7 +100,6 @@ describe("the configuration server", () => {
       if (seed % 2 === 0) socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
       socket.write(Buffer.from(Array.from({ length: 400 }, (_, rank) => (seed * 7_919 + rank * 104_729) % 251)));
       // One after the other, as a scanner would. Some of it the server answers by waiting for more.
-      // oxlint-disable-next-line eslint/no-await-in-loop
       await Promise.race([once(socket, "close"), sleep(100)]);
       socket.destroy();
     }

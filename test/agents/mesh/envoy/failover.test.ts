@@ -42,9 +42,7 @@ beforeEach(async () => {
   const started = new Map<string, Member>();
   members = started;
   for (const cluster of [EU, AP, US]) {
-    // oxlint-disable-next-line eslint/no-await-in-loop
     const site = await startSite({ cluster, address: ADDRESSES[cluster] ?? "" });
-    // oxlint-disable-next-line eslint/no-await-in-loop
     const workload = await site.serve([{ port: WORKLOAD_PORT, protocol: "http", name: `${cluster}/v1` }]);
     started.set(cluster, { site, workload });
   }
@@ -62,7 +60,6 @@ async function routeHalfToEurope(request: Partial<RequestPolicy> = {}): Promise<
     const { site } = member(cluster);
     const endpoints = someEndpoints({ [CHECKOUT]: { v1: [{ address: site.address, port: WORKLOAD_PORT }] } });
     // Receivers first, as plans are released.
-    // oxlint-disable-next-line eslint/no-await-in-loop
     const applied = await site.mesh.apply(
       aPlan(1, aRouteSet({ cluster, weights, fallbacks, gateways: GATEWAYS, request })),
       {

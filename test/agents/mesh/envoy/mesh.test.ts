@@ -82,10 +82,8 @@ describe("apply", () => {
       [4, "v2"],
     ] as const) {
       const routeSet = local(US, { weights: { [`us-east/${version}`]: 10_000 }, serves: [version] });
-      // oxlint-disable-next-line eslint/no-await-in-loop
       const applied = await site.mesh.apply(aPlan(revision, routeSet), { endpoints, signal: inTime() });
       expect(applied.refusals).toEqual([]);
-      // oxlint-disable-next-line eslint/no-await-in-loop
       await sleep(800);
     }
     const answers = await load.stop();

@@ -26,7 +26,6 @@ let revision = 0;
 beforeAll(async () => {
   for (const cluster of [EU, US, AP]) {
     // One after another: two cores do not start three Envoys faster at once.
-    // oxlint-disable-next-line eslint/no-await-in-loop
     sites = { ...sites, [cluster]: await startSite({ cluster, address: ADDRESSES[cluster] ?? "", loadReportMs: 200 }) };
   }
   const us = site(US);
@@ -96,10 +95,8 @@ async function greetings(count: number): Promise<readonly Answer[]> {
 describe("a proxyless gRPC client", () => {
   it("reaches the destinations of a plan in their shares, through the other clusters' gateways", async () => {
     for (const cluster of [EU, US, AP]) {
-      // oxlint-disable-next-line eslint/no-await-in-loop
       await site(cluster).serve([{ port: LOCAL_PORT, protocol: "grpc", name: `${cluster}/v1` }]);
       if (cluster === US) continue;
-      // oxlint-disable-next-line eslint/no-await-in-loop
       const applied = await applyTo(cluster, greeterPlan({ cluster, weights: { [`${cluster}/v1`]: 10_000 } }));
       expect(applied.refusals).toEqual([]);
     }

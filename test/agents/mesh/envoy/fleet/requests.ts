@@ -86,7 +86,6 @@ export function sendLoad(rps: number, one: () => Promise<Answer>): Load {
         void mine.finally(() => open.delete(mine));
       }
       // The rhythm is the loop's own.
-      // oxlint-disable-next-line eslint/no-await-in-loop
       await sleep(2);
     }
   };
@@ -128,7 +127,6 @@ export function failedOf(answers: readonly Answer[]): readonly Answer[] {
 export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
   const end = performance.now() + timeoutMs;
   // A poll is a loop that waits.
-  // oxlint-disable-next-line eslint/no-await-in-loop
   for (; !(await holds()); await sleep(20)) {
     if (performance.now() > end) throw new Error(`not within ${timeoutMs} ms: ${what}`);
   }
