@@ -9,6 +9,7 @@ import type {
   ServiceSpecSchema,
 } from "../../../proto/gen/weir/v1/traffic_pb.ts";
 import type { Fields } from "../../io/yaml/fields.ts";
+import { PROTOCOLS, RETRY_SCOPES } from "../../wire/words.ts";
 import { DURATION, SHARE, percent } from "../notation.ts";
 
 /** A service as a file declares it. */
@@ -17,14 +18,6 @@ export interface ServiceDocument {
   /** 0: whatever stands there is replaced. */
   readonly expectedResourceVersion: bigint;
 }
-
-const PROTOCOLS = { http: Protocol.HTTP, grpc: Protocol.GRPC } as const;
-
-const RETRY_SCOPES = {
-  "idempotent-methods": RetryScope.IDEMPOTENT_METHODS,
-  all: RetryScope.ALL,
-  none: RetryScope.NONE,
-} as const;
 
 /** Reads a document of the kind Service. */
 export function serviceOf(fields: Fields): ServiceDocument {
