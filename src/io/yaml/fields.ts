@@ -93,6 +93,16 @@ export class Fields {
     return this.optionalParsed(key, notation);
   }
 
+  /** A number that may also stand in a notation of its own, such as 0.25 or `25%`, if it is there. */
+  optionalMeasure(key: string, measure: Measure): number | undefined {
+    const value = this.#take(key);
+    if (value === undefined) return undefined;
+    const found = value.kind === "scalar" ? measureOf(value.value, measure) : undefined;
+    if (found !== undefined) return found;
+    this.#refuse(measure.code, this.#pathOf(key), { value, wanted: measure.wanted });
+    return undefined;
+  }
+
   /** One of some words; the words in a message come in this order. */
   optionalChoice<T>(key: string, choices: Readonly<Record<string, T>>): T | undefined {
     const wanted = `one of ${Object.keys(choices).join(", ")}`;
@@ -117,14 +127,39 @@ export class Fields {
 
   /** The texts of a list; empty when it is not there. */
   texts(key: string): readonly string[] {
+    return this.judgedTexts(key, () => undefined);
+  }
+
+  /** As `texts`; each text that `judge` finds something wrong with is refused at its own line. */
+  judgedTexts(key: string, judge: (text: string) => Fault | undefined): readonly string[] {
     const value = this.#take(key);
     if (value === undefined) return [];
     if (value.kind !== "list") this.#refuse("FIELD_INVALID", this.#pathOf(key), { value, wanted: "a list of texts" });
     return (value.kind === "list" ? value.items : []).map((item, index) => {
-      if (item.kind === "scalar" && typeof item.value === "string") return item.value;
-      this.#refuse("FIELD_INVALID", `${this.#pathOf(key)}[${index}]`, { value: item, wanted: "text" });
-      return "";
+      const path = `${this.#pathOf(key)}[${index}]`;
+      if (item.kind !== "scalar" || typeof item.value !== "string") {
+        this.#refuse("FIELD_INVALID", path, { value: item, wanted: "text" });
+        return "";
+      }
+      const fault = judge(item.value);
+      if (fault !== undefined) this.#note(fault.code, path, `line ${item.place.line}: ${fault.why}`);
+      return item.value;
     });
+  }
+
+  /** What kind of value stands there, before it is asked for as one; undefined when nothing does. */
+  kindOf(key: string): YamlValue["kind"] | undefined {
+    return this.#entries.get(key)?.value.kind;
+  }
+
+  /** Refuses FIELD_REQUIRED when nothing of this name is there. */
+  require(key: string): void {
+    if (!this.#entries.has(key)) this.#missing(key);
+  }
+
+  /** The names of all fields, where they are free, in the order of the document. */
+  keys(): readonly string[] {
+    return [...this.#entries.keys()];
   }
 
   /** A mapping from free names to amounts; empty when it is not there. */
@@ -146,23 +181,27 @@ export class Fields {
 
   /** To be called last: refuses what nobody asked for. */
   done(): void {
-    const unknown = [...this.#entries.values()].find(({ key }) => !this.#asked.has(key));
-    if (unknown === undefined) return;
     const known = [...this.#asked];
-    const meant = nearest(unknown.key, known);
-    this.#unknown(unknown, meant === undefined ? `known here: ${known.join(", ")}` : `did you mean ${meant}?`);
+    for (const entry of this.#entries.values()) {
+      if (this.#asked.has(entry.key)) continue;
+      const meant = nearest(entry.key, known);
+      this.#unknown(entry, meant === undefined ? `known here: ${known.join(", ")}` : `did you mean ${meant}?`);
+    }
   }
 
   #unknown({ key, place }: YamlEntry, way: string): void {
-    const message = `${this.#context.file} line ${place.line}: there is no such field; ${way}`;
-    this.#context.checks.refuse("UNKNOWN_FIELD", this.#pathOf(key), message);
+    this.#note("UNKNOWN_FIELD", this.#pathOf(key), `line ${place.line}: there is no such field; ${way}`);
   }
 
   /** Notes something wrong with this mapping as a whole or one of its fields. */
   refuse(code: RefusalCode, key: string, why: string): void {
     const line = this.#entries.get(key)?.place.line ?? this.#line;
     const field = key === "" ? this.path : this.#pathOf(key);
-    this.#context.checks.refuse(code, field, `${this.#context.file} line ${line}: ${why}`);
+    this.#note(code, field, `line ${line}: ${why}`);
+  }
+
+  #note(code: RefusalCode, field: string, what: string): void {
+    this.#context.checks.refuse(code, field, `${this.#context.file} ${what}`);
   }
 
   #take(key: string): YamlValue | undefined {
@@ -182,8 +221,7 @@ export class Fields {
       this.#asked.add(slip.key);
       return this.#unknown(slip, `did you mean ${key}?`);
     }
-    const message = `${this.#context.file} line ${this.#line}: is required`;
-    return this.#context.checks.refuse("FIELD_REQUIRED", this.#pathOf(key), message);
+    return this.#note("FIELD_REQUIRED", this.#pathOf(key), `line ${this.#line}: is required`);
   }
 
   #refuse(
@@ -191,8 +229,7 @@ export class Fields {
     field: string,
     { value, wanted }: { readonly value: YamlValue; readonly wanted: string },
   ): void {
-    const message = `${this.#context.file} line ${value.place.line}: is ${kindWords(value)}; ${wanted} is wanted`;
-    this.#context.checks.refuse(code, field, message);
+    this.#note(code, field, `line ${value.place.line}: is ${kindWords(value)}; ${wanted} is wanted`);
   }
 }
 
@@ -202,6 +239,23 @@ export interface Notation<T> {
   /** What the notation looks like, for messages. */
   readonly wanted: string;
   readonly code: RefusalCode;
+}
+
+/** A notation of numbers that may also be written plainly. */
+export interface Measure extends Notation<number> {
+  /** Whether a plain number is one. */
+  readonly takes: (number: number) => boolean;
+}
+
+/** What is wrong with one value, in a sentence. */
+export interface Fault {
+  readonly code: RefusalCode;
+  readonly why: string;
+}
+
+function measureOf(value: string | number | boolean | null, { parse, takes }: Measure): number | undefined {
+  const number = typeof value === "string" ? parse(value) : value;
+  return typeof number === "number" && takes(number) ? number + 0 : undefined;
 }
 
 function isNumber(value: YamlValue): value is Extract<YamlValue, { kind: "scalar" }> & { readonly value: number } {

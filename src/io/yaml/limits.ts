@@ -7,14 +7,20 @@ export const BYTES_MAX = 1_048_576;
 /** Deepest nesting: what Weir reads has less than ten levels. */
 export const DEPTH_MAX = 64;
 
-/** Most lexical pieces of a file. */
-const LEXEMES_MAX = 200_000;
+/** How much of a file a reader takes on. */
+export interface Limits {
+  readonly bytesMax: number;
+  /** Most lexical pieces, white space among them. */
+  readonly lexemesMax: number;
+  /** Most values after aliases are followed. */
+  readonly valuesMax: number;
+}
 
-/** Most values of a file after its aliases are followed. */
-export const VALUES_MAX = 20_000;
+/** Limits of what people write by hand. */
+export const HAND_WRITTEN: Limits = { bytesMax: BYTES_MAX, lexemesMax: 200_000, valuesMax: 20_000 };
 
 /** Why a text is more than a reader should take on; undefined when it is not. Reads it once, without recursion. */
-export function tooLarge(text: string): string | undefined {
+export function tooLarge(text: string, { lexemesMax }: Limits): string | undefined {
   let [count, depth] = [0, 0];
   for (const lexeme of new Lexer().lex(text)) {
     count += 1;
@@ -22,7 +28,7 @@ export function tooLarge(text: string): string | undefined {
     if (type === "flow-map-start" || type === "flow-seq-start") depth += 1;
     if (type === "flow-map-end" || type === "flow-seq-end") depth -= 1;
     if (depth > DEPTH_MAX) return `is nested deeper than ${DEPTH_MAX} levels`;
-    if (count > LEXEMES_MAX) return `has more than ${LEXEMES_MAX} words and signs`;
+    if (count > lexemesMax) return `has more than ${lexemesMax} words and signs`;
   }
   return undefined;
 }

@@ -3,7 +3,8 @@ import type { Document, Node, Pair, Scalar } from "yaml";
 import type { Refusal, RefusalCode } from "../../model/refusal.ts";
 import { ok, refuse } from "../../model/result.ts";
 import type { Result } from "../../model/result.ts";
-import { BYTES_MAX, DEPTH_MAX, VALUES_MAX, shapeOf, tokensOf, tooLarge } from "./limits.ts";
+import { DEPTH_MAX, HAND_WRITTEN, shapeOf, tokensOf, tooLarge } from "./limits.ts";
+import type { Limits } from "./limits.ts";
 import { kindWords } from "./value.ts";
 import type { Place, YamlEntry, YamlValue } from "./value.ts";
 
@@ -23,18 +24,22 @@ class Refused extends Error {
  *
  * @param name - of the file, as messages show it.
  */
-export function readYaml(bytes: Uint8Array, name: string): Result<readonly YamlValue[], Refusal> {
+export function readYaml(
+  bytes: Uint8Array,
+  name: string,
+  limits = HAND_WRITTEN,
+): Result<readonly YamlValue[], Refusal> {
   try {
-    return ok(documentsOf(textOf(bytes, name), name));
+    return ok(documentsOf(textOf(bytes, name, limits), name, limits));
   } catch (error) {
     if (error instanceof Refused) return refuse(error.refusal);
     throw error;
   }
 }
 
-function textOf(bytes: Uint8Array, name: string): string {
-  if (bytes.length > BYTES_MAX)
-    throw refused("DOC_TOO_LARGE", `${name} has ${bytes.length} bytes; at most ${BYTES_MAX} are read`);
+function textOf(bytes: Uint8Array, name: string, { bytesMax }: Limits): string {
+  if (bytes.length > bytesMax)
+    throw refused("DOC_TOO_LARGE", `${name} has ${bytes.length} bytes; at most ${bytesMax} are read`);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
@@ -46,8 +51,8 @@ function refused(code: RefusalCode, message: string): Refused {
   return new Refused({ code, field: "", message });
 }
 
-function documentsOf(text: string, name: string): readonly YamlValue[] {
-  const reason = tooLarge(text);
+function documentsOf(text: string, name: string, limits: Limits): readonly YamlValue[] {
+  const reason = tooLarge(text, limits);
   if (reason !== undefined) throw refused("DOC_TOO_LARGE", `${name} ${reason}`);
   const lines = new LineCounter();
   const tokens = tokensOf(text, lines);
@@ -59,7 +64,7 @@ function documentsOf(text: string, name: string): readonly YamlValue[] {
   }
   const composer = new Composer({ version: "1.2", schema: "core", uniqueKeys: false, merge: false, strict: true });
   const documents = [...composer.compose(tokens)];
-  const values = documents.flatMap((document) => new Translation(document, { lines, name }).values());
+  const values = documents.flatMap((document) => new Translation(document, { lines, name, limits }).values());
   if (values.length === 0) throw refused("EMPTY_PLAN", `${name} declares nothing`);
   return values;
 }
@@ -69,13 +74,19 @@ class Translation {
   readonly #document: Document.Parsed;
   readonly #lines: LineCounter;
   readonly #name: string;
-  #budget = VALUES_MAX;
+  readonly #limits: Limits;
+  #budget: number;
   #depth = 0;
 
-  constructor(document: Document.Parsed, { lines, name }: { readonly lines: LineCounter; readonly name: string }) {
+  constructor(
+    document: Document.Parsed,
+    { lines, name, limits }: { readonly lines: LineCounter; readonly name: string; readonly limits: Limits },
+  ) {
     this.#document = document;
     this.#lines = lines;
     this.#name = name;
+    this.#limits = limits;
+    this.#budget = limits.valuesMax;
   }
 
   /** The document's value, or nothing when it has none. */
@@ -95,7 +106,8 @@ class Translation {
 
   #value(node: Node | null): YamlValue {
     this.#budget -= 1;
-    if (this.#budget < 0) throw refused("DOC_TOO_LARGE", `${this.#name} has more than ${VALUES_MAX} values`);
+    if (this.#budget < 0)
+      throw refused("DOC_TOO_LARGE", `${this.#name} has more than ${this.#limits.valuesMax} values`);
     // Aliases may nest deeper than the text does, and without end when one names what it stands in.
     if (this.#depth >= DEPTH_MAX) throw refused("DOC_TOO_LARGE", `${this.#name} is nested too deep`);
     this.#depth += 1;
