@@ -22,8 +22,15 @@ export interface LandingParts {
   readonly storeTimeoutMs: number;
 }
 
-/** Most bytes of a record: what a NATS message holds by default (1 MiB), less room for its headers. */
-export const RECORD_BYTES_MAX = 1_024 * 1_024 - 4_096;
+/** What one message of the store must be able to hold, in bytes: what a NATS message holds by default (1 MiB). */
+export const MESSAGE_BYTES_MIN = 1_024 * 1_024;
+
+/** Room in a message for its headers, in bytes. */
+const HEADER_BYTES_MAX = 4_096;
+
+/** Most bytes of a record. */
+export const RECORD_BYTES_MAX = MESSAGE_BYTES_MIN - HEADER_BYTES_MAX;
+
 /** Pause before the store is asked again, in ms. */
 const RETRY_PAUSE_MS = 100;
 

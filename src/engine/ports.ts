@@ -68,7 +68,7 @@ export interface Log {
 export class StoreFault extends Error {
   readonly refusal: Refusal;
   constructor(refusal: Refusal, options?: ErrorOptions) {
-    super(`${refusal.code}: ${refusal.message}`, options);
+    super(`${refusal.code}${refusal.field === "" ? "" : ` ${refusal.field}`}: ${refusal.message}`, options);
     this.refusal = refusal;
   }
 }

@@ -1,5 +1,6 @@
 import { DiscardPolicy, RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import type { StreamConfig, StreamInfo } from "@nats-io/jetstream";
+import { MESSAGE_BYTES_MIN } from "../../engine/land.ts";
 import type { Incarnation } from "../../model/position.ts";
 import type { Refusal } from "../../model/refusal.ts";
 import { LOG_STREAM, LOG_SUBJECT } from "./subjects.ts";
@@ -70,6 +71,7 @@ function wrongSettings(config: StreamConfig, replicas: number): readonly string[
     [config.storage === StorageType.File, `storage is ${config.storage}, must be file`],
     [config.max_age === 0, `max_age is ${config.max_age} ns, must be 0`],
     [!(config.max_msgs_per_subject > 0), `max_msgs_per_subject is ${config.max_msgs_per_subject}, must be unlimited`],
+    [!isBelow(config.max_msg_size, MESSAGE_BYTES_MIN), `max_msg_size is ${config.max_msg_size}, must be unlimited`],
     [config.num_replicas >= replicas, `num_replicas is ${config.num_replicas}, configured are ${replicas}`],
     [!config.sealed, "it is sealed"],
     [!config.allow_direct, "allow_direct is on, must be off"],
@@ -79,6 +81,11 @@ function wrongSettings(config: StreamConfig, replicas: number): readonly string[
     [isOnlyLogSubject(config.subjects), `subjects are ${config.subjects?.join(", ")}, must be ${LOG_SUBJECT} alone`],
   ];
   return judged.filter(([holds]) => !holds).map(([, complaint]) => complaint);
+}
+
+/** Whether a limit is set, and lower than this; -1 and 0 mean that there is none. */
+function isBelow(limit: number, least: number): boolean {
+  return limit > 0 && limit < least;
 }
 
 function hasEntries(list: readonly unknown[] | undefined): boolean {

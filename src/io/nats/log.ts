@@ -1,6 +1,6 @@
 import { jetstream, jetstreamManager, JetStreamApiError } from "@nats-io/jetstream";
 import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
-import type { NatsConnection } from "nats";
+import type { NatsConnection, ServerInfo } from "nats";
 import { StoreFault } from "../../engine/ports.ts";
 import type { AppendOptions, AppendOutcome, Log } from "../../engine/ports.ts";
 import type { Incarnation } from "../../model/position.ts";
@@ -9,6 +9,7 @@ import { abortable } from "./abortable.ts";
 import { followStream } from "./follow.ts";
 import { Link } from "./link.ts";
 import { incarnationMetadata, incarnationOf, logConfig, refuseStream } from "./log-config.ts";
+import { refuseSmallMessages } from "./server-limits.ts";
 import { refuseOldServer } from "./server-version.ts";
 import { LOG_STREAM, LOG_SUBJECT } from "./subjects.ts";
 
@@ -37,15 +38,20 @@ const NAME_IN_USE_CODE = 10058;
 /**
  * The log on a JetStream stream; makes the stream if there is none.
  *
- * @throws StoreFault NATS_TOO_OLD before anything is touched. A stream with wrong settings is opened: `check` says so.
+ * @throws StoreFault NATS_TOO_OLD or STORE_CONFIG, of a server that cannot hold the log, before anything is touched. A
+ *   stream with wrong settings is opened: `check` says so.
  */
 export async function openLog(connection: NatsConnection, options: LogOptions, signal: AbortSignal): Promise<Log> {
-  const tooOld = refuseOldServer(connection.info?.version ?? "");
-  if (tooOld !== undefined) throw new StoreFault(tooOld);
+  const unfit = refuseServer(connection.info);
+  if (unfit !== undefined) throw new StoreFault(unfit);
   const manager = await abortable(jetstreamManager(connection), signal);
   const incarnation = { generation: 1, id: options.newIncarnationId };
   await abortable(ensureStream(manager, logConfig(options.replicas, incarnation)), signal);
   return logOn({ connection, manager, options, link: new Link(connection) });
+}
+
+function refuseServer(info: ServerInfo | undefined): Refusal | undefined {
+  return refuseOldServer(info?.version ?? "") ?? refuseSmallMessages(info?.max_payload ?? 0);
 }
 
 async function ensureStream(manager: JetStreamManager, config: ReturnType<typeof logConfig>): Promise<void> {
@@ -85,9 +91,8 @@ function logOn(parts: LogParts): Log {
     },
     async check(signal) {
       // Between two connections nothing is known of the server; the question about the stream then fails by itself.
-      const version = connection.info?.version;
-      const tooOld = version === undefined ? undefined : refuseOldServer(version);
-      return tooOld ?? (await checkStream(info, options.replicas, signal));
+      const unfit = connection.info === undefined ? undefined : refuseServer(connection.info);
+      return unfit ?? (await checkStream(info, options.replicas, signal));
     },
     async trim(sequence, signal) {
       await abortable(manager.streams.purge(LOG_STREAM, { seq: sequence }), signal);

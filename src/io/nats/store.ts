@@ -38,7 +38,7 @@ const ATTEMPT_MS = 10_000;
  * Connects to NATS and opens log, snapshots and bus. A server that is not there yet is waited for, for as long as
  * `signal` lets it: planners and NATS may start in any order.
  *
- * @throws StoreFault NATS_TOO_OLD; the signal's reason.
+ * @throws StoreFault NATS_TOO_OLD, STORE_CONFIG; the signal's reason.
  */
 export async function openStore(options: StoreOptions, signal: AbortSignal): Promise<Store> {
   for (let attempt = 1; ; attempt += 1) {

@@ -2,6 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import type { StreamConfig } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { MESSAGE_BYTES_MIN, RECORD_BYTES_MAX } from "../../../src/engine/land.ts";
 import { StoreFault } from "../../../src/engine/ports.ts";
 import type { AppendOutcome, Log, LogEntry } from "../../../src/engine/ports.ts";
 import { connectPlanner } from "../../../src/io/nats/connect.ts";
@@ -171,6 +172,7 @@ describe("a store that would lose records", () => {
   const cases: readonly (readonly [string, Partial<StreamConfig>, string])[] = [
     ["discards old records", { discard: "old" }, "discard is old, must be new"],
     ["drops records by age", { max_age: 3_600_000_000_000 }, "max_age is 3600000000000 ns, must be 0"],
+    ["takes small records alone", { max_msg_size: 65_536 }, "max_msg_size is 65536, must be unlimited"],
     ["keeps one record", { max_msgs_per_subject: 1 }, "max_msgs_per_subject is 1, must be unlimited"],
     ["lets followers answer", { allow_direct: true }, "allow_direct is on, must be off"],
     ["may be rolled up", { allow_rollup_hdrs: true }, "allow_rollup_hdrs is on, must be off"],
@@ -251,6 +253,40 @@ describe("a log with a hole", () => {
     await append(log, "a", 0);
     const manager = await jetstreamManager(connection);
     await expect(manager.streams.deleteMessage(LOG_STREAM, 1)).rejects.toThrow("message delete not permitted");
+  });
+});
+
+describe("a server whose messages are too small for a record", () => {
+  async function startSmall(maxPayloadBytes: number): Promise<TestServer> {
+    return await startNatsServer({
+      configure: ({ host, port, storeDir }) =>
+        `listen: "${host}:${port}"\njetstream { store_dir: ${JSON.stringify(storeDir)} }\nmax_payload: ${maxPayloadBytes}\n`,
+    });
+  }
+
+  it("is STORE_CONFIG before anything is written to it", async () => {
+    const small = await startSmall(MESSAGE_BYTES_MIN - 1);
+    const on = await connectPlanner({ servers: [small.url], name: "test" });
+    const opening = open(on);
+    await expect(opening).rejects.toThrow(StoreFault);
+    await expect(opening).rejects.toMatchObject({ refusal: { code: "STORE_CONFIG", field: "nats" } });
+    await expect(opening).rejects.toThrow("STORE_CONFIG nats: the NATS server takes messages of at most 1048575 bytes");
+    await expect(opening).rejects.toThrow("Set max_payload of the server to 1MB");
+    const manager = await jetstreamManager(on);
+    expect(await manager.streams.list().next()).toEqual([]);
+    await on.close();
+    await small.stop();
+  });
+
+  it("is no such server when the largest record fits exactly", async () => {
+    const enough = await startSmall(MESSAGE_BYTES_MIN);
+    const on = await connectPlanner({ servers: [enough.url], name: "test" });
+    const log = await open(on);
+    expect(await log.check(signal)).toBeUndefined();
+    const options = { expectedSequence: 0, messageId: "n".repeat(128), signal };
+    expect(await log.append(new Uint8Array(RECORD_BYTES_MAX), options)).toEqual({ kind: "appended", sequence: 1 });
+    await on.close();
+    await enough.stop();
   });
 });
 
