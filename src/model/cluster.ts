@@ -18,6 +18,8 @@ export interface ClusterSpec {
   readonly gateway?: GatewayAddress;
   /** Declared round trip to other clusters, in ms. A missing pair counts as `DEFAULT_RTT_MS`. */
   readonly rttMs: Readonly<Record<ClusterId, number>>;
+  /** Declared price of a gigabyte (1e9 bytes) to other clusters, in dollars; undefined: nothing is. A missing pair costs 0. */
+  readonly egressDollarsPerGb?: Readonly<Record<ClusterId, number>>;
   /** UID that the joining cluster must have; undefined takes the first that comes. */
   readonly expectedUid?: string;
 }

@@ -56,6 +56,7 @@ export interface Reason {
     | "dead"
     | "lost"
     | "draining"
+    | "policy"
     | "cordoned"
     | "ramp"
     | "capacity"

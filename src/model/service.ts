@@ -1,14 +1,33 @@
 import type { ClusterId, ServiceId, Version } from "./ids.ts";
 import type { Destination } from "./destination.ts";
+import type { LoadCurve, Objective, ServicePolicy } from "./fleet-document.ts";
 
 /** How a service is spoken to. */
 export type Protocol = "http" | "grpc";
 
 /** One place where a version of a service runs, as its owner declares it. */
 export interface Deployment extends Destination {
-  /** Requests per second it can serve within its latency goal; undefined: the agent's report counts. */
+  /** Requests per second it can serve within its latency goal; undefined: what `curve` gives, else the agent's report counts. */
   readonly capacityRps?: number;
+  /** How its latency grows with load; undefined: nobody says. */
+  readonly curve?: QueueCurve;
 }
+
+/** A load curve that follows from servers and their work. */
+export type QueueCurve = Extract<LoadCurve, { readonly kind: "queue" }>;
+
+/** Requests per second at which a queue is full: `1000 * servers / meanWorkMs`. */
+export function fullLoadOf({ servers, meanWorkMs }: QueueCurve): number {
+  return (1_000 * servers) / meanWorkMs;
+}
+
+/** What is declared of a deployment's capacity, requests per second; undefined: nothing. */
+export function declaredCapacity({ capacityRps, curve }: Deployment): number | undefined {
+  return capacityRps ?? (curve && fullLoadOf(curve));
+}
+
+/** What a plan is to minimise, as its owner declares it. The ends of the scale are words: JSON has no infinite number. */
+export type DeclaredObjective = "latency" | "price" | Objective;
 
 /** Which requests may be tried again once they were sent; those that never reached a server always are. */
 export type RetryScope = "idempotent-methods" | "all" | "none";
@@ -48,7 +67,22 @@ export interface ServiceSpec {
   readonly demandRps: Readonly<Record<ClusterId, number>>;
   readonly request: RequestPolicy;
   readonly pace: PacePolicy;
+  /** Bytes that one request and its answer carry between clusters; undefined: 0. */
+  readonly bytesPerRequest?: number;
+  /** Undefined: `DEFAULT_DOLLARS_PER_REQUEST_MS`. */
+  readonly objective?: DeclaredObjective;
+  /** Where its requests may go; undefined: `OPEN_POLICY`. */
+  readonly policy?: ServicePolicy;
 }
+
+/** The policy that forbids nothing. */
+export const OPEN_POLICY: ServicePolicy = {
+  isolation: "none",
+  requiredLabels: {},
+  deniedClusters: [],
+  maxShare: 1,
+  surviveLossOf: "none",
+};
 
 /** Defaults of `RequestPolicy`: values that lost no request in a killed or silent cluster (Envoy 1.40, measured). */
 export const DEFAULT_REQUEST_POLICY: RequestPolicy = {

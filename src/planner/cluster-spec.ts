@@ -4,15 +4,16 @@ import { badName } from "../model/names.ts";
 import { firstObjection, PASSED, reject } from "./decision.ts";
 import type { Check } from "./decision.ts";
 
-/** Refuses BAD_NAME and FIELD_INVALID, naming the field. Clusters in `rttMs` need not be registered yet. */
+/** Refuses BAD_NAME and FIELD_INVALID, naming the field. Clusters in `rttMs` and `egressDollarsPerGb` need not be registered yet. */
 export function checkClusterSpec(spec: ClusterSpec): Check {
   return firstObjection(
     () => checkName(spec.cluster, "cluster.name"),
     () => checkText(spec.region, "cluster.region"),
     () => checkText(spec.expectedUid ?? "", "cluster.expected_uid"),
     () => (spec.gateway === undefined ? PASSED : checkGateway(spec.gateway, "cluster.gateway")),
-    () => checkLabels(spec.labels),
+    () => checkLabels(spec.labels, "cluster.labels"),
     () => checkRoundTrips(spec),
+    () => checkPrices(spec),
   );
 }
 
@@ -52,14 +53,15 @@ function checkText(text: string, field: string): Check {
 const LABELS_MAX = 64;
 const LABEL_KEY = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,315}[A-Za-z0-9])?$/;
 
-function checkLabels(labels: ClusterSpec["labels"]): Check {
+/** Refuses FIELD_INVALID more than 64 labels, and one that Kubernetes would not take. */
+export function checkLabels(labels: ClusterSpec["labels"], field: string): Check {
   const entries = Object.entries(labels).toSorted(([a], [b]) => compareNames(a, b));
   if (entries.length > LABELS_MAX) {
-    return reject("FIELD_INVALID", "cluster.labels", `has ${entries.length} labels, at most ${LABELS_MAX}`);
+    return reject("FIELD_INVALID", field, `has ${entries.length} labels, at most ${LABELS_MAX}`);
   }
   const bad = entries.find(([key, value]) => !LABEL_KEY.test(key) || value.length > TEXT_LENGTH_MAX);
   if (bad === undefined) return PASSED;
-  return reject("FIELD_INVALID", `cluster.labels[${JSON.stringify(bad[0].slice(0, 80))}]`, "is no Kubernetes label");
+  return reject("FIELD_INVALID", `${field}[${JSON.stringify(bad[0].slice(0, 80))}]`, "is no Kubernetes label");
 }
 
 function checkRoundTrips(spec: ClusterSpec): Check {
@@ -70,6 +72,21 @@ function checkRoundTrips(spec: ClusterSpec): Check {
     if (!Number.isFinite(rttMs) || rttMs < 0) {
       return reject("FIELD_INVALID", `cluster.rtt_ms[${name}]`, `${rttMs} ms is no round trip; it must be 0 or more`);
     }
+  }
+  return PASSED;
+}
+
+function checkPrices({ egressDollarsPerGb = {} }: ClusterSpec): Check {
+  const entries = Object.entries(egressDollarsPerGb).toSorted(([a], [b]) => compareNames(a, b));
+  for (const [name, price] of entries) {
+    const named = checkName(name, "cluster.egress_dollars_per_gb");
+    if (!named.ok) return named;
+    if (!Number.isFinite(price) || price < 0)
+      return reject(
+        "FIELD_INVALID",
+        `cluster.egress_dollars_per_gb[${name}]`,
+        `${price} is no price; it must be 0 or more`,
+      );
   }
   return PASSED;
 }

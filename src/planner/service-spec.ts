@@ -9,8 +9,9 @@ import { firstObjection, PASSED, reject } from "./decision.ts";
 import type { Check } from "./decision.ts";
 import { checkBake, checkStep } from "./drains.ts";
 import { findCluster } from "./membership.ts";
+import { checkCurve, checkPolicy, checkPrice } from "./policy-spec.ts";
 
-/** Refuses BAD_NAME, UNKNOWN_CLUSTER, DUPLICATE_KEY, FIELD_REQUIRED and FIELD_INVALID, naming the field. */
+/** Refuses BAD_NAME, UNKNOWN_CLUSTER, DUPLICATE_KEY, EMPTY_SELECTOR, FIELD_REQUIRED and FIELD_INVALID, naming the field. */
 export function checkServiceSpec(state: FleetState, spec: ServiceSpec): Check {
   return firstObjection(
     () => checkServiceName(spec.service),
@@ -22,6 +23,8 @@ export function checkServiceSpec(state: FleetState, spec: ServiceSpec): Check {
     () => checkStep(spec.pace.maxStepWeight, "spec.pace.max_step_weight"),
     () => checkBake(spec.pace.bakeMs, "spec.pace.bake_ms"),
     () => checkStep(spec.pace.toleranceWeight, "spec.pace.tolerance_weight"),
+    () => checkPrice(spec),
+    () => checkPolicy(state, spec),
   );
 }
 
@@ -47,6 +50,7 @@ function checkDeployments(state: FleetState, { deployments, stableVersion }: Ser
       () => checkName(deployment.version, `${at}.destination.version`),
       () => checkKnown(state, deployment.cluster, `${at}.destination.cluster`),
       () => checkRate(deployment.capacityRps ?? 0, `${at}.capacity_rps`),
+      () => checkCurve(deployment, at),
     );
     if (!objection.ok) return objection;
     if (seen.has(keyOf(deployment))) return reject("DUPLICATE_KEY", at, `${keyOf(deployment)} is declared twice`);

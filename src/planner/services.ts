@@ -7,8 +7,11 @@ import { ok } from "../model/result.ts";
 import type { Result } from "../model/result.ts";
 import type { Refusal } from "../model/refusal.ts";
 import type { ServiceSpec } from "../model/service.ts";
+import type { Shift } from "../model/shift.ts";
 import { checkVersion, decided, firstObjection, PASSED, reject } from "./decision.ts";
 import type { Check, Decision } from "./decision.ts";
+import { ruleAgainst, ruleText } from "./policy.ts";
+import { checkAllowed } from "./policy-spec.ts";
 import { percent, sourcesOf } from "./released.ts";
 import { sameValue } from "./same-value.ts";
 import { checkServiceSpec } from "./service-spec.ts";
@@ -24,10 +27,35 @@ export function applyService(state: FleetState, command: Of<"apply-service">): D
     () => checkServiceSpec(state, spec),
     () => checkVersion(`service ${spec.service}`, before?.resourceVersion ?? 0, expectedResourceVersion),
     () => (before === undefined ? PASSED : checkPins(state, before, spec)),
+    () => checkAllowed(state, spec, before?.demandRps ?? {}),
   );
   if (!objection.ok) return objection;
   if (before !== undefined && sameValue(before.spec, spec)) return decided();
-  return decided({ kind: "service-applied", spec });
+  return decided(...(before === undefined ? [] : forbiddenShifts(state, before, spec)), {
+    kind: "service-applied",
+    spec,
+  });
+}
+
+/** Shifts whose target the new policy forbids could only hold half-way for ever, and keep the rest from moving. */
+function forbiddenShifts(state: FleetState, before: ServiceState, spec: ServiceSpec): readonly FleetEvent[] {
+  return runningShifts(state, before).flatMap((shift): readonly FleetEvent[] => {
+    const detail = forbiddenTarget(shift, spec, state);
+    const { shift: id, stepsTaken } = shift;
+    return detail === undefined ? [] : [{ kind: "shift-moved", shift: id, phase: "failed", detail, stepsTaken }];
+  });
+}
+
+function forbiddenTarget({ sources, target }: Shift, spec: ServiceSpec, state: FleetState): string | undefined {
+  if (target.kind === "automatic") return undefined;
+  for (const { destination, weight } of target.split) {
+    for (const source of weight > 0 ? sources : []) {
+      const lane = { source, destination: destination.cluster };
+      const rule = ruleAgainst(lane, spec, state);
+      if (rule !== undefined) return `${destination.cluster} ${ruleText(rule, lane, { spec, state })}`;
+    }
+  }
+  return undefined;
 }
 
 /** Refuses to take a destination away that a shift sends traffic to: first the shift, then the destination. */

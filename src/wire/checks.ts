@@ -93,6 +93,20 @@ export class Checks {
     return 0;
   }
 
+  /** A number from 0 to `max`; FIELD_INVALID otherwise. */
+  limited(field: string, value: number, max: number): number {
+    if (value >= 0 && value <= max) return value + 0;
+    this.refuse("FIELD_INVALID", field, `is ${value}; a number from 0 to ${max} is allowed`);
+    return 0;
+  }
+
+  /** A number above 0 and at most `max`; FIELD_INVALID otherwise. */
+  positive(field: string, value: number, max: number): number {
+    if (value > 0 && value <= max) return value;
+    this.refuse("FIELD_INVALID", field, `is ${value}; a number above 0 and at most ${max} is allowed`);
+    return max;
+  }
+
   /** A weight in basis points; WEIGHT_TYPE otherwise. */
   weight(field: string, value: number, min = 0): number {
     return this.integer(field, value, { min, max: WEIGHT_TOTAL, code: "WEIGHT_TYPE" });

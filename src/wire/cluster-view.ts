@@ -74,6 +74,7 @@ export function toClusterSpec({ spec, gateway }: ClusterState): MessageInitShape
     region: spec.region,
     labels: sortedFields(spec.labels),
     rttMs: sortedFields(spec.rttMs),
+    egressDollarsPerGb: sortedFields(spec.egressDollarsPerGb ?? {}),
     expectedUid: spec.expectedUid ?? "",
     ...(known === undefined ? {} : { gateway: toAddress(known) }),
   };

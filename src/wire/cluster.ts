@@ -59,13 +59,19 @@ export function clusterSpecOf(checks: Checks, field: string, message: ClusterSpe
     cluster: checks.label(`${field}.name`, message.name),
     region: checks.text(`${field}.region`, message.region, TEXT_LENGTH_MAX),
     labels: labelsOf(checks, `${field}.labels`, message.labels),
-    rttMs: rttOf(checks, `${field}.rtt_ms`, message.rttMs),
+    rttMs: amountsByCluster(checks, `${field}.rtt_ms`, message.rttMs),
+    ...pricesOf(checks, `${field}.egress_dollars_per_gb`, message.egressDollarsPerGb),
     ...(gateway === undefined ? {} : { gateway: addressOf(checks, `${field}.gateway`, gateway) }),
     ...(expectedUid === "" ? {} : { expectedUid: checks.text(`${field}.expected_uid`, expectedUid, TEXT_LENGTH_MAX) }),
   };
 }
 
-function labelsOf(checks: Checks, field: string, labels: Readonly<Record<string, string>>): Record<string, string> {
+/** Reads labels. Refuses FIELD_REQUIRED an empty key, FIELD_INVALID too many or too long ones. */
+export function labelsOf(
+  checks: Checks,
+  field: string,
+  labels: Readonly<Record<string, string>>,
+): Record<string, string> {
   const entries = Object.entries(labels);
   if (entries.length > LABELS_MAX)
     checks.refuse("FIELD_INVALID", field, `has ${entries.length} labels; at most ${LABELS_MAX} are allowed`);
@@ -76,12 +82,31 @@ function labelsOf(checks: Checks, field: string, labels: Readonly<Record<string,
   return labels;
 }
 
-function rttOf(checks: Checks, field: string, rtts: Readonly<Record<string, number>>): ClusterSpec["rttMs"] {
-  const entries = Object.entries(rtts).map(([cluster, rtt]) => [
+function amountsByCluster(
+  checks: Checks,
+  field: string,
+  amounts: Readonly<Record<string, number>>,
+): Readonly<Record<ClusterId, number>> {
+  const entries = Object.entries(amounts).map(([cluster, amount]) => [
     checks.label<ClusterId>(`${field} key`, cluster),
-    checks.amount(`${field}[${cluster.slice(0, 63)}]`, rtt),
+    checks.amount(`${field}[${cluster.slice(0, 63)}]`, amount),
   ]);
-  return Object.fromEntries(entries) as ClusterSpec["rttMs"];
+  return Object.fromEntries(entries) as Record<ClusterId, number>;
+}
+
+/** A million dollars a gigabyte: more is a slip of the unit. */
+const EGRESS_DOLLARS_PER_GB_MAX = 1e6;
+
+/** Where nothing is declared there is no field, as in records that are older than prices. */
+function pricesOf(
+  checks: Checks,
+  field: string,
+  prices: Readonly<Record<string, number>>,
+): Pick<ClusterSpec, "egressDollarsPerGb"> {
+  if (Object.keys(prices).length === 0) return {};
+  for (const [cluster, price] of Object.entries(prices))
+    checks.limited(`${field}[${cluster.slice(0, 63)}]`, price, EGRESS_DOLLARS_PER_GB_MAX);
+  return { egressDollarsPerGb: amountsByCluster(checks, field, prices) };
 }
 
 /** An acceptance as a command. Refuses BAD_NAME, SEQ_RANGE. */

@@ -16,15 +16,17 @@ import { compareNames } from "../model/ids.ts";
 import type { Refusal } from "../model/refusal.ts";
 import { ok, refuse } from "../model/result.ts";
 import type { Result } from "../model/result.ts";
-import { DEFAULT_PACE_POLICY } from "../model/service.ts";
+import { DEFAULT_PACE_POLICY, OPEN_POLICY } from "../model/service.ts";
 import type { Deployment, PacePolicy, ServiceSpec } from "../model/service.ts";
 import { Checks } from "./checks.ts";
 import { bakeOf, stepOf } from "./cluster.ts";
 import { sortedFields } from "./cluster-view.ts";
+import { objectiveOf, queueCurveOf, toObjective, toQueueCurve } from "./objective.ts";
 import { toSequence } from "./position.ts";
 import { quote } from "./quote.ts";
 import { expectedVersionOf } from "./request.ts";
 import { requestPolicyOf, toRequestPolicy } from "./request-policy.ts";
+import { servicePolicyOf, toServicePolicy } from "./service-policy.ts";
 import { destinationOf, repeated, toDestination } from "./split.ts";
 import { FORCE_WORDS, PROTOCOLS, PROTOCOL_WORDS } from "./words.ts";
 
@@ -32,6 +34,9 @@ type CommandOf<K extends Command["kind"]> = Extract<Command, { kind: K }>;
 
 /** More places than one service runs in anywhere. */
 const DEPLOYMENTS_MAX = 2_000;
+
+/** A terabyte: more is a slip of the unit. */
+const BYTES_PER_REQUEST_MAX = 1e12;
 
 /** A service's declaration as a command. Refuses EMPTY_PLAN, BAD_NAME, FIELD_*, DUPLICATE_KEY, UNKNOWN_ENUM. */
 export function applyService(request: ApplyServiceRequest): Result<CommandOf<"apply-service">, Refusal> {
@@ -58,6 +63,21 @@ export function serviceSpecOf(checks: Checks, field: string, message: ServiceSpe
     demandRps: demandOf(checks, `${field}.demand_rps`, message.demandRps),
     request: requestPolicyOf(checks, `${field}.request`, message.request),
     pace: paceOf(checks, `${field}.pace`, message.pace),
+    ...planningOf(checks, field, message),
+  };
+}
+
+type Planned = Pick<ServiceSpec, "bytesPerRequest" | "objective" | "policy">;
+
+/** What is at its default has no field, as in records that are older than these fields. */
+function planningOf(checks: Checks, field: string, message: ServiceSpecMessage): Planned {
+  const bytesPerRequest = checks.limited(`${field}.bytes_per_request`, message.bytesPerRequest, BYTES_PER_REQUEST_MAX);
+  const objective = objectiveOf(checks, `${field}.objective`, message.objective);
+  const policy = servicePolicyOf(checks, `${field}.policy`, message.policy);
+  return {
+    ...(bytesPerRequest === 0 ? {} : { bytesPerRequest }),
+    ...(objective === undefined ? {} : { objective }),
+    ...(policy === undefined ? {} : { policy }),
   };
 }
 
@@ -67,15 +87,22 @@ function deploymentsOf(checks: Checks, field: string, messages: readonly Deploym
     checks.refuse("FIELD_INVALID", field, `has ${messages.length} entries; at most ${DEPLOYMENTS_MAX} are allowed`);
     return [];
   }
-  const deployments = messages.map(({ destination, capacityRps }, index) => ({
-    ...destinationOf(checks, `${field}[${index}].destination`, destination),
-    ...(capacityRps === undefined
-      ? {}
-      : { capacityRps: checks.amount(`${field}[${index}].capacity_rps`, capacityRps) }),
-  }));
+  const deployments = messages.map((message, index) => deploymentOf(checks, `${field}[${index}]`, message));
   const twice = repeated(deployments.map(keyOf));
   if (twice !== undefined) checks.refuse("DUPLICATE_KEY", field, `names ${twice} more than once`);
   return deployments.toSorted(compareDestinations);
+}
+
+function deploymentOf(
+  checks: Checks,
+  field: string,
+  { destination, capacityRps, curve }: DeploymentMessage,
+): Deployment {
+  return {
+    ...destinationOf(checks, `${field}.destination`, destination),
+    ...(capacityRps === undefined ? {} : { capacityRps: checks.amount(`${field}.capacity_rps`, capacityRps) }),
+    ...(curve === undefined ? {} : { curve: queueCurveOf(checks, `${field}.curve`, curve) }),
+  };
 }
 
 function demandOf(checks: Checks, field: string, demands: Readonly<Record<string, number>>): ServiceSpec["demandRps"] {
@@ -118,13 +145,17 @@ export function toServiceSpec(spec: ServiceSpec): MessageInitShape<typeof Servic
     protocol: PROTOCOLS[spec.protocol],
     port: spec.port,
     stableVersion: spec.stableVersion,
-    deployments: spec.deployments.map(({ capacityRps, ...destination }) => ({
+    deployments: spec.deployments.map(({ capacityRps, curve, ...destination }) => ({
       destination: toDestination(destination),
       ...(capacityRps === undefined ? {} : { capacityRps }),
+      ...(curve === undefined ? {} : { curve: toQueueCurve(curve) }),
     })),
     demandRps: sortedFields(spec.demandRps),
     request: toRequestPolicy(spec.request),
     pace: { ...spec.pace },
+    bytesPerRequest: spec.bytesPerRequest ?? 0,
+    objective: toObjective(spec.objective),
+    policy: toServicePolicy(spec.policy ?? OPEN_POLICY),
   };
 }
 

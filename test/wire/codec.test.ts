@@ -9,6 +9,8 @@ import type { FleetEvent, LogRecord } from "../../src/model/event.ts";
 import { EMPTY_FLEET } from "../../src/model/fleet.ts";
 import type { FleetState } from "../../src/model/fleet.ts";
 import type { Actor, ClusterId, ServiceId, ShiftId } from "../../src/model/ids.ts";
+import { OPEN_POLICY } from "../../src/model/service.ts";
+import { policyOf } from "../../src/planner/policy.ts";
 import { codec } from "../../src/wire/codec.ts";
 import { routeSet, sequence } from "./arbitrary.ts";
 
@@ -174,6 +176,16 @@ describe("a snapshot", () => {
       expect(port.decodeSnapshot(changed)).toMatchObject({ ok: false, refusal: { code: "STORE_CORRUPT" } });
       expect(port.decodeSnapshot(bytes.subarray(0, index))).toMatchObject({ ok: false });
     }
+  });
+
+  it("that is older than policies, curves and prices folds to declarations that bind nobody", () => {
+    const spec = { service: "shop/checkout", deployments: [{ cluster: "us-east", version: "v1" }], demandRps: {} };
+    const old = { spec, resourceVersion: 1, pins: {}, demandRps: {}, reported: {}, released: {} };
+    const state = { ...fleet, services: new Map([["shop/checkout", old]]) } as unknown as FleetState;
+    const read = port.decodeSnapshot(port.encodeSnapshot(state));
+    expect(read).toEqual({ ok: true, value: state });
+    const service = read.ok ? read.value.services.get("shop/checkout" as ServiceId) : undefined;
+    expect(service && policyOf(service.spec)).toEqual(OPEN_POLICY);
   });
 
   it("of another format is refused by its number", () => {

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file weir/v1/traffic.proto.
  */
 export const file_weir_v1_traffic: GenFile = /*@__PURE__*/
-  fileDesc("ChV3ZWlyL3YxL3RyYWZmaWMucHJvdG8SB3dlaXIudjEiYwoKRGVwbG95bWVudBIpCgtkZXN0aW5hdGlvbhgBIAEoCzIULndlaXIudjEuRGVzdGluYXRpb24SGQoMY2FwYWNpdHlfcnBzGAIgASgBSACIAQFCDwoNX2NhcGFjaXR5X3JwcyJhCgpQYWNlUG9saWN5EhcKD21heF9zdGVwX3dlaWdodBgBIAEoDRIUCgdiYWtlX21zGAIgASgNSACIAQESGAoQdG9sZXJhbmNlX3dlaWdodBgDIAEoDUIKCghfYmFrZV9tcyLHAgoLU2VydmljZVNwZWMSDAoEbmFtZRgBIAEoCRIjCghwcm90b2NvbBgCIAEoDjIRLndlaXIudjEuUHJvdG9jb2wSDAoEcG9ydBgDIAEoDRIWCg5zdGFibGVfdmVyc2lvbhgEIAEoCRIoCgtkZXBsb3ltZW50cxgFIAMoCzITLndlaXIudjEuRGVwbG95bWVudBI3CgpkZW1hbmRfcnBzGAYgAygLMiMud2Vpci52MS5TZXJ2aWNlU3BlYy5EZW1hbmRScHNFbnRyeRInCgdyZXF1ZXN0GAcgASgLMhYud2Vpci52MS5SZXF1ZXN0UG9saWN5EiEKBHBhY2UYCCABKAsyEy53ZWlyLnYxLlBhY2VQb2xpY3kaMAoORGVtYW5kUnBzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASJHCgdTZXJ2aWNlEiIKBHNwZWMYASABKAsyFC53ZWlyLnYxLlNlcnZpY2VTcGVjEhgKEHJlc291cmNlX3ZlcnNpb24YAiABKAQibQoLU2hpZnRUYXJnZXQSJQoFc3BsaXQYASABKAsyFC53ZWlyLnYxLlRhcmdldFNwbGl0SAASLQoJYXV0b21hdGljGAIgASgLMhgud2Vpci52MS5BdXRvbWF0aWNUYXJnZXRIAEIICgZ0YXJnZXQiPAoLVGFyZ2V0U3BsaXQSLQoHd2VpZ2h0cxgBIAMoCzIcLndlaXIudjEuV2VpZ2h0ZWREZXN0aW5hdGlvbiIRCg9BdXRvbWF0aWNUYXJnZXQizwIKBVNoaWZ0Eg0KBXNoaWZ0GAEgASgJEg8KB3NlcnZpY2UYAiABKAkSDwoHc291cmNlcxgDIAMoCRIkCgZ0YXJnZXQYBCABKAsyFC53ZWlyLnYxLlNoaWZ0VGFyZ2V0EhcKD21heF9zdGVwX3dlaWdodBgFIAEoDRIPCgdiYWtlX21zGAYgASgNEg0KBWFjdG9yGAcgASgJEg4KBnJlYXNvbhgIIAEoCRIiCgVwaGFzZRgJIAEoDjITLndlaXIudjEuU2hpZnRQaGFzZRIOCgZkZXRhaWwYCiABKAkSHAoUcmVxdWVzdGVkX2F0X3VuaXhfbXMYCyABKAMSGAoQZW5kZWRfYXRfdW5peF9tcxgMIAEoAxITCgtzdGVwc190YWtlbhgNIAEoDRIlCgdjdXJyZW50GA4gAygLMhQud2Vpci52MS5Tb3VyY2VTcGxpdCJwChNBcHBseVNlcnZpY2VSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSIgoEc3BlYxgCIAEoCzIULndlaXIudjEuU2VydmljZVNwZWMSIQoZZXhwZWN0ZWRfcmVzb3VyY2VfdmVyc2lvbhgDIAEoBCJLChRBcHBseVNlcnZpY2VSZXNwb25zZRIhCgdzZXJ2aWNlGAEgASgLMhAud2Vpci52MS5TZXJ2aWNlEhAKCHNlcXVlbmNlGAIgASgEIhUKE0xpc3RTZXJ2aWNlc1JlcXVlc3QiTAoUTGlzdFNlcnZpY2VzUmVzcG9uc2USIgoIc2VydmljZXMYASADKAsyEC53ZWlyLnYxLlNlcnZpY2USEAoIc2VxdWVuY2UYAiABKAQiJAoRR2V0U2VydmljZVJlcXVlc3QSDwoHc2VydmljZRgBIAEoCSJJChJHZXRTZXJ2aWNlUmVzcG9uc2USIQoHc2VydmljZRgBIAEoCzIQLndlaXIudjEuU2VydmljZRIQCghzZXF1ZW5jZRgCIAEoBCJeChREZWxldGVTZXJ2aWNlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEg8KB3NlcnZpY2UYAiABKAkSIQoFZm9yY2UYAyABKA4yEi53ZWlyLnYxLkZvcmNlTW9kZSIpChVEZWxldGVTZXJ2aWNlUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQiogEKDVNoaWZ0UHJvcG9zYWwSDwoHc2VydmljZRgBIAEoCRIPCgdzb3VyY2VzGAIgAygJEiQKBnRhcmdldBgDIAEoCzIULndlaXIudjEuU2hpZnRUYXJnZXQSFwoPbWF4X3N0ZXBfd2VpZ2h0GAQgASgNEhQKB2Jha2VfbXMYBSABKA1IAIgBARIOCgZyZWFzb24YBiABKAlCCgoIX2Jha2VfbXMiPwoTUHJldmlld1NoaWZ0UmVxdWVzdBIoCghwcm9wb3NhbBgBIAEoCzIWLndlaXIudjEuU2hpZnRQcm9wb3NhbCJcCgtQcmV2aWV3U3RlcBIkCgZzcGxpdHMYASADKAsyFC53ZWlyLnYxLlNvdXJjZVNwbGl0EicKBWxvYWRzGAIgAygLMhgud2Vpci52MS5EZXN0aW5hdGlvbkxvYWQijwEKD0Rlc3RpbmF0aW9uTG9hZBIpCgtkZXN0aW5hdGlvbhgBIAEoCzIULndlaXIudjEuRGVzdGluYXRpb24SEgoKYmVmb3JlX3JwcxgCIAEoARIRCglhZnRlcl9ycHMYAyABKAESGQoMY2FwYWNpdHlfcnBzGAQgASgBSACIAQFCDwoNX2NhcGFjaXR5X3JwcyKlAQoUUHJldmlld1NoaWZ0UmVzcG9uc2USJAoGYmVmb3JlGAEgAygLMhQud2Vpci52MS5Tb3VyY2VTcGxpdBIjCgVzdGVwcxgCIAMoCzIULndlaXIudjEuUHJldmlld1N0ZXASIAoHcmVhc29ucxgDIAMoCzIPLndlaXIudjEuUmVhc29uEg4KBmRpZ2VzdBgEIAEoCRIQCghzZXF1ZW5jZRgFIAEoBCJqChNSZXF1ZXN0U2hpZnRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSKAoIcHJvcG9zYWwYAiABKAsyFi53ZWlyLnYxLlNoaWZ0UHJvcG9zYWwSFQoNcGlubmVkX2RpZ2VzdBgDIAEoCSJHChRSZXF1ZXN0U2hpZnRSZXNwb25zZRIdCgVzaGlmdBgBIAEoCzIOLndlaXIudjEuU2hpZnQSEAoIc2VxdWVuY2UYAiABKAQiJAoRTGlzdFNoaWZ0c1JlcXVlc3QSDwoHc2VydmljZRgBIAEoCSJGChJMaXN0U2hpZnRzUmVzcG9uc2USHgoGc2hpZnRzGAEgAygLMg4ud2Vpci52MS5TaGlmdBIQCghzZXF1ZW5jZRgCIAEoBCIgCg9HZXRTaGlmdFJlcXVlc3QSDQoFc2hpZnQYASABKAkiQwoQR2V0U2hpZnRSZXNwb25zZRIdCgVzaGlmdBgBIAEoCzIOLndlaXIudjEuU2hpZnQSEAoIc2VxdWVuY2UYAiABKAQiIgoRV2F0Y2hTaGlmdFJlcXVlc3QSDQoFc2hpZnQYASABKAkiRQoSV2F0Y2hTaGlmdFJlc3BvbnNlEh0KBXNoaWZ0GAEgASgLMg4ud2Vpci52MS5TaGlmdBIQCghzZXF1ZW5jZRgCIAEoBCJGChFBYm9ydFNoaWZ0UmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEg0KBXNoaWZ0GAIgASgJEg4KBnJlYXNvbhgDIAEoCSJFChJBYm9ydFNoaWZ0UmVzcG9uc2USHQoFc2hpZnQYASABKAsyDi53ZWlyLnYxLlNoaWZ0EhAKCHNlcXVlbmNlGAIgASgEIiMKEEdldFN0YXR1c1JlcXVlc3QSDwoHc2VydmljZRgBIAEoCSKxAQoLU2hhcmVTdGF0dXMSKQoLZGVzdGluYXRpb24YASABKAsyFC53ZWlyLnYxLkRlc3RpbmF0aW9uEhcKD2ludGVuZGVkX3dlaWdodBgCIAEoDRIbCg5hcHBsaWVkX3dlaWdodBgDIAEoDUgAiAEBEhsKDm9ic2VydmVkX3NoYXJlGAQgASgBSAGIAQFCEQoPX2FwcGxpZWRfd2VpZ2h0QhEKD19vYnNlcnZlZF9zaGFyZSKrAQoMU291cmNlU3RhdHVzEg8KB3NlcnZpY2UYASABKAkSDwoHY2x1c3RlchgCIAEoCRIkCgZzaGFyZXMYAyADKAsyFC53ZWlyLnYxLlNoYXJlU3RhdHVzEhIKCmRlbWFuZF9ycHMYBCABKAESGgoNZmFpbHVyZV9yYXRpbxgFIAEoAUgAiAEBEhEKCXdhaXRzX2ZvchgGIAEoCUIQCg5fZmFpbHVyZV9yYXRpbyJlCg1SZXBsaWNhU3RhdHVzEg8KB3JlcGxpY2EYASABKAkSEgoKaXNfbGVhZGluZxgCIAEoCBINCgVlcG9jaBgDIAEoBBIQCghzZXF1ZW5jZRgEIAEoBBIOCgZoYWx0ZWQYBSABKAkiwwEKEUdldFN0YXR1c1Jlc3BvbnNlEiYKB3NvdXJjZXMYASADKAsyFS53ZWlyLnYxLlNvdXJjZVN0YXR1cxIiCghjbHVzdGVycxgCIAMoCzIQLndlaXIudjEuQ2x1c3RlchIoCghyZXBsaWNhcxgDIAMoCzIWLndlaXIudjEuUmVwbGljYVN0YXR1cxImCg5ydW5uaW5nX3NoaWZ0cxgEIAMoCzIOLndlaXIudjEuU2hpZnQSEAoIc2VxdWVuY2UYBSABKAQqxwEKClNoaWZ0UGhhc2USGwoXU0hJRlRfUEhBU0VfVU5TUEVDSUZJRUQQABIbChdTSElGVF9QSEFTRV9QUk9HUkVTU0lORxABEhcKE1NISUZUX1BIQVNFX0hPTERJTkcQAhIZChVTSElGVF9QSEFTRV9DT01QTEVURUQQAxIXChNTSElGVF9QSEFTRV9BQk9SVEVEEAQSGgoWU0hJRlRfUEhBU0VfU1VQRVJTRURFRBAFEhYKElNISUZUX1BIQVNFX0ZBSUxFRBAGMsECCg5TZXJ2aWNlU2VydmljZRJLCgxBcHBseVNlcnZpY2USHC53ZWlyLnYxLkFwcGx5U2VydmljZVJlcXVlc3QaHS53ZWlyLnYxLkFwcGx5U2VydmljZVJlc3BvbnNlEksKDExpc3RTZXJ2aWNlcxIcLndlaXIudjEuTGlzdFNlcnZpY2VzUmVxdWVzdBodLndlaXIudjEuTGlzdFNlcnZpY2VzUmVzcG9uc2USRQoKR2V0U2VydmljZRIaLndlaXIudjEuR2V0U2VydmljZVJlcXVlc3QaGy53ZWlyLnYxLkdldFNlcnZpY2VSZXNwb25zZRJOCg1EZWxldGVTZXJ2aWNlEh0ud2Vpci52MS5EZWxldGVTZXJ2aWNlUmVxdWVzdBoeLndlaXIudjEuRGVsZXRlU2VydmljZVJlc3BvbnNlMsADCgxTaGlmdFNlcnZpY2USSwoMUHJldmlld1NoaWZ0Ehwud2Vpci52MS5QcmV2aWV3U2hpZnRSZXF1ZXN0Gh0ud2Vpci52MS5QcmV2aWV3U2hpZnRSZXNwb25zZRJLCgxSZXF1ZXN0U2hpZnQSHC53ZWlyLnYxLlJlcXVlc3RTaGlmdFJlcXVlc3QaHS53ZWlyLnYxLlJlcXVlc3RTaGlmdFJlc3BvbnNlEkUKCkxpc3RTaGlmdHMSGi53ZWlyLnYxLkxpc3RTaGlmdHNSZXF1ZXN0Ghsud2Vpci52MS5MaXN0U2hpZnRzUmVzcG9uc2USPwoIR2V0U2hpZnQSGC53ZWlyLnYxLkdldFNoaWZ0UmVxdWVzdBoZLndlaXIudjEuR2V0U2hpZnRSZXNwb25zZRJHCgpXYXRjaFNoaWZ0Ehoud2Vpci52MS5XYXRjaFNoaWZ0UmVxdWVzdBobLndlaXIudjEuV2F0Y2hTaGlmdFJlc3BvbnNlMAESRQoKQWJvcnRTaGlmdBIaLndlaXIudjEuQWJvcnRTaGlmdFJlcXVlc3QaGy53ZWlyLnYxLkFib3J0U2hpZnRSZXNwb25zZTJTCg1TdGF0dXNTZXJ2aWNlEkIKCUdldFN0YXR1cxIZLndlaXIudjEuR2V0U3RhdHVzUmVxdWVzdBoaLndlaXIudjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_weir_v1_fleet, file_weir_v1_plan]);
+  fileDesc("ChV3ZWlyL3YxL3RyYWZmaWMucHJvdG8SB3dlaXIudjEihwEKCkRlcGxveW1lbnQSKQoLZGVzdGluYXRpb24YASABKAsyFC53ZWlyLnYxLkRlc3RpbmF0aW9uEhkKDGNhcGFjaXR5X3JwcxgCIAEoAUgAiAEBEiIKBWN1cnZlGAMgASgLMhMud2Vpci52MS5RdWV1ZUN1cnZlQg8KDV9jYXBhY2l0eV9ycHMiaQoKUXVldWVDdXJ2ZRIPCgdzZXJ2ZXJzGAEgASgNEhQKDG1lYW5fd29ya19tcxgCIAEoARIeChFzcXVhcmVkX3ZhcmlhdGlvbhgDIAEoAUgAiAEBQhQKEl9zcXVhcmVkX3ZhcmlhdGlvbiKSAQoJT2JqZWN0aXZlEiwKB2xhdGVuY3kYASABKAsyGS53ZWlyLnYxLkxhdGVuY3lPYmplY3RpdmVIABIoCgVwcmljZRgCIAEoCzIXLndlaXIudjEuUHJpY2VPYmplY3RpdmVIABIgChZkb2xsYXJzX3Blcl9yZXF1ZXN0X21zGAMgASgBSABCCwoJb2JqZWN0aXZlIhIKEExhdGVuY3lPYmplY3RpdmUiEAoOUHJpY2VPYmplY3RpdmUixAIKDVNlcnZpY2VQb2xpY3kSJQoJaXNvbGF0aW9uGAEgASgOMhIud2Vpci52MS5Jc29sYXRpb24SQwoPcmVxdWlyZWRfbGFiZWxzGAIgAygLMioud2Vpci52MS5TZXJ2aWNlUG9saWN5LlJlcXVpcmVkTGFiZWxzRW50cnkSLwoQYWxsb3dlZF9jbHVzdGVycxgDIAEoCzIVLndlaXIudjEuQ2x1c3Rlck5hbWVzEhcKD2RlbmllZF9jbHVzdGVycxgEIAMoCRIYChBtYXhfc2hhcmVfd2VpZ2h0GAUgASgNEiwKD3N1cnZpdmVfbG9zc19vZhgGIAEoCzITLndlaXIudjEuTG9zc1BvbGljeRo1ChNSZXF1aXJlZExhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiIAoMQ2x1c3Rlck5hbWVzEhAKCGNsdXN0ZXJzGAEgAygJImkKCkxvc3NQb2xpY3kSKAoDYW55GAEgASgLMhkud2Vpci52MS5BbnlTaW5nbGVDbHVzdGVySAASKQoIY2x1c3RlcnMYAiABKAsyFS53ZWlyLnYxLkNsdXN0ZXJOYW1lc0gAQgYKBGxvc3MiEgoQQW55U2luZ2xlQ2x1c3RlciJhCgpQYWNlUG9saWN5EhcKD21heF9zdGVwX3dlaWdodBgBIAEoDRIUCgdiYWtlX21zGAIgASgNSACIAQESGAoQdG9sZXJhbmNlX3dlaWdodBgDIAEoDUIKCghfYmFrZV9tcyKxAwoLU2VydmljZVNwZWMSDAoEbmFtZRgBIAEoCRIjCghwcm90b2NvbBgCIAEoDjIRLndlaXIudjEuUHJvdG9jb2wSDAoEcG9ydBgDIAEoDRIWCg5zdGFibGVfdmVyc2lvbhgEIAEoCRIoCgtkZXBsb3ltZW50cxgFIAMoCzITLndlaXIudjEuRGVwbG95bWVudBI3CgpkZW1hbmRfcnBzGAYgAygLMiMud2Vpci52MS5TZXJ2aWNlU3BlYy5EZW1hbmRScHNFbnRyeRInCgdyZXF1ZXN0GAcgASgLMhYud2Vpci52MS5SZXF1ZXN0UG9saWN5EiEKBHBhY2UYCCABKAsyEy53ZWlyLnYxLlBhY2VQb2xpY3kSGQoRYnl0ZXNfcGVyX3JlcXVlc3QYCSABKAESJQoJb2JqZWN0aXZlGAogASgLMhIud2Vpci52MS5PYmplY3RpdmUSJgoGcG9saWN5GAsgASgLMhYud2Vpci52MS5TZXJ2aWNlUG9saWN5GjAKDkRlbWFuZFJwc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEiRwoHU2VydmljZRIiCgRzcGVjGAEgASgLMhQud2Vpci52MS5TZXJ2aWNlU3BlYxIYChByZXNvdXJjZV92ZXJzaW9uGAIgASgEIm0KC1NoaWZ0VGFyZ2V0EiUKBXNwbGl0GAEgASgLMhQud2Vpci52MS5UYXJnZXRTcGxpdEgAEi0KCWF1dG9tYXRpYxgCIAEoCzIYLndlaXIudjEuQXV0b21hdGljVGFyZ2V0SABCCAoGdGFyZ2V0IjwKC1RhcmdldFNwbGl0Ei0KB3dlaWdodHMYASADKAsyHC53ZWlyLnYxLldlaWdodGVkRGVzdGluYXRpb24iEQoPQXV0b21hdGljVGFyZ2V0Is8CCgVTaGlmdBINCgVzaGlmdBgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEg8KB3NvdXJjZXMYAyADKAkSJAoGdGFyZ2V0GAQgASgLMhQud2Vpci52MS5TaGlmdFRhcmdldBIXCg9tYXhfc3RlcF93ZWlnaHQYBSABKA0SDwoHYmFrZV9tcxgGIAEoDRINCgVhY3RvchgHIAEoCRIOCgZyZWFzb24YCCABKAkSIgoFcGhhc2UYCSABKA4yEy53ZWlyLnYxLlNoaWZ0UGhhc2USDgoGZGV0YWlsGAogASgJEhwKFHJlcXVlc3RlZF9hdF91bml4X21zGAsgASgDEhgKEGVuZGVkX2F0X3VuaXhfbXMYDCABKAMSEwoLc3RlcHNfdGFrZW4YDSABKA0SJQoHY3VycmVudBgOIAMoCzIULndlaXIudjEuU291cmNlU3BsaXQicAoTQXBwbHlTZXJ2aWNlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEiIKBHNwZWMYAiABKAsyFC53ZWlyLnYxLlNlcnZpY2VTcGVjEiEKGWV4cGVjdGVkX3Jlc291cmNlX3ZlcnNpb24YAyABKAQiSwoUQXBwbHlTZXJ2aWNlUmVzcG9uc2USIQoHc2VydmljZRgBIAEoCzIQLndlaXIudjEuU2VydmljZRIQCghzZXF1ZW5jZRgCIAEoBCIVChNMaXN0U2VydmljZXNSZXF1ZXN0IkwKFExpc3RTZXJ2aWNlc1Jlc3BvbnNlEiIKCHNlcnZpY2VzGAEgAygLMhAud2Vpci52MS5TZXJ2aWNlEhAKCHNlcXVlbmNlGAIgASgEIiQKEUdldFNlcnZpY2VSZXF1ZXN0Eg8KB3NlcnZpY2UYASABKAkiSQoSR2V0U2VydmljZVJlc3BvbnNlEiEKB3NlcnZpY2UYASABKAsyEC53ZWlyLnYxLlNlcnZpY2USEAoIc2VxdWVuY2UYAiABKAQiXgoURGVsZXRlU2VydmljZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEiEKBWZvcmNlGAMgASgOMhIud2Vpci52MS5Gb3JjZU1vZGUiKQoVRGVsZXRlU2VydmljZVJlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEIqIBCg1TaGlmdFByb3Bvc2FsEg8KB3NlcnZpY2UYASABKAkSDwoHc291cmNlcxgCIAMoCRIkCgZ0YXJnZXQYAyABKAsyFC53ZWlyLnYxLlNoaWZ0VGFyZ2V0EhcKD21heF9zdGVwX3dlaWdodBgEIAEoDRIUCgdiYWtlX21zGAUgASgNSACIAQESDgoGcmVhc29uGAYgASgJQgoKCF9iYWtlX21zIj8KE1ByZXZpZXdTaGlmdFJlcXVlc3QSKAoIcHJvcG9zYWwYASABKAsyFi53ZWlyLnYxLlNoaWZ0UHJvcG9zYWwiXAoLUHJldmlld1N0ZXASJAoGc3BsaXRzGAEgAygLMhQud2Vpci52MS5Tb3VyY2VTcGxpdBInCgVsb2FkcxgCIAMoCzIYLndlaXIudjEuRGVzdGluYXRpb25Mb2FkIo8BCg9EZXN0aW5hdGlvbkxvYWQSKQoLZGVzdGluYXRpb24YASABKAsyFC53ZWlyLnYxLkRlc3RpbmF0aW9uEhIKCmJlZm9yZV9ycHMYAiABKAESEQoJYWZ0ZXJfcnBzGAMgASgBEhkKDGNhcGFjaXR5X3JwcxgEIAEoAUgAiAEBQg8KDV9jYXBhY2l0eV9ycHMipQEKFFByZXZpZXdTaGlmdFJlc3BvbnNlEiQKBmJlZm9yZRgBIAMoCzIULndlaXIudjEuU291cmNlU3BsaXQSIwoFc3RlcHMYAiADKAsyFC53ZWlyLnYxLlByZXZpZXdTdGVwEiAKB3JlYXNvbnMYAyADKAsyDy53ZWlyLnYxLlJlYXNvbhIOCgZkaWdlc3QYBCABKAkSEAoIc2VxdWVuY2UYBSABKAQiagoTUmVxdWVzdFNoaWZ0UmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEigKCHByb3Bvc2FsGAIgASgLMhYud2Vpci52MS5TaGlmdFByb3Bvc2FsEhUKDXBpbm5lZF9kaWdlc3QYAyABKAkiRwoUUmVxdWVzdFNoaWZ0UmVzcG9uc2USHQoFc2hpZnQYASABKAsyDi53ZWlyLnYxLlNoaWZ0EhAKCHNlcXVlbmNlGAIgASgEIiQKEUxpc3RTaGlmdHNSZXF1ZXN0Eg8KB3NlcnZpY2UYASABKAkiRgoSTGlzdFNoaWZ0c1Jlc3BvbnNlEh4KBnNoaWZ0cxgBIAMoCzIOLndlaXIudjEuU2hpZnQSEAoIc2VxdWVuY2UYAiABKAQiIAoPR2V0U2hpZnRSZXF1ZXN0Eg0KBXNoaWZ0GAEgASgJIkMKEEdldFNoaWZ0UmVzcG9uc2USHQoFc2hpZnQYASABKAsyDi53ZWlyLnYxLlNoaWZ0EhAKCHNlcXVlbmNlGAIgASgEIiIKEVdhdGNoU2hpZnRSZXF1ZXN0Eg0KBXNoaWZ0GAEgASgJIkUKEldhdGNoU2hpZnRSZXNwb25zZRIdCgVzaGlmdBgBIAEoCzIOLndlaXIudjEuU2hpZnQSEAoIc2VxdWVuY2UYAiABKAQiRgoRQWJvcnRTaGlmdFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRINCgVzaGlmdBgCIAEoCRIOCgZyZWFzb24YAyABKAkiRQoSQWJvcnRTaGlmdFJlc3BvbnNlEh0KBXNoaWZ0GAEgASgLMg4ud2Vpci52MS5TaGlmdBIQCghzZXF1ZW5jZRgCIAEoBCIjChBHZXRTdGF0dXNSZXF1ZXN0Eg8KB3NlcnZpY2UYASABKAkisQEKC1NoYXJlU3RhdHVzEikKC2Rlc3RpbmF0aW9uGAEgASgLMhQud2Vpci52MS5EZXN0aW5hdGlvbhIXCg9pbnRlbmRlZF93ZWlnaHQYAiABKA0SGwoOYXBwbGllZF93ZWlnaHQYAyABKA1IAIgBARIbCg5vYnNlcnZlZF9zaGFyZRgEIAEoAUgBiAEBQhEKD19hcHBsaWVkX3dlaWdodEIRCg9fb2JzZXJ2ZWRfc2hhcmUiqwEKDFNvdXJjZVN0YXR1cxIPCgdzZXJ2aWNlGAEgASgJEg8KB2NsdXN0ZXIYAiABKAkSJAoGc2hhcmVzGAMgAygLMhQud2Vpci52MS5TaGFyZVN0YXR1cxISCgpkZW1hbmRfcnBzGAQgASgBEhoKDWZhaWx1cmVfcmF0aW8YBSABKAFIAIgBARIRCgl3YWl0c19mb3IYBiABKAlCEAoOX2ZhaWx1cmVfcmF0aW8iZQoNUmVwbGljYVN0YXR1cxIPCgdyZXBsaWNhGAEgASgJEhIKCmlzX2xlYWRpbmcYAiABKAgSDQoFZXBvY2gYAyABKAQSEAoIc2VxdWVuY2UYBCABKAQSDgoGaGFsdGVkGAUgASgJIsMBChFHZXRTdGF0dXNSZXNwb25zZRImCgdzb3VyY2VzGAEgAygLMhUud2Vpci52MS5Tb3VyY2VTdGF0dXMSIgoIY2x1c3RlcnMYAiADKAsyEC53ZWlyLnYxLkNsdXN0ZXISKAoIcmVwbGljYXMYAyADKAsyFi53ZWlyLnYxLlJlcGxpY2FTdGF0dXMSJgoOcnVubmluZ19zaGlmdHMYBCADKAsyDi53ZWlyLnYxLlNoaWZ0EhAKCHNlcXVlbmNlGAUgASgEKmcKCUlzb2xhdGlvbhIZChVJU09MQVRJT05fVU5TUEVDSUZJRUQQABISCg5JU09MQVRJT05fTk9ORRABEhUKEUlTT0xBVElPTl9ORUFSRVNUEAISFAoQSVNPTEFUSU9OX1NUUklDVBADKscBCgpTaGlmdFBoYXNlEhsKF1NISUZUX1BIQVNFX1VOU1BFQ0lGSUVEEAASGwoXU0hJRlRfUEhBU0VfUFJPR1JFU1NJTkcQARIXChNTSElGVF9QSEFTRV9IT0xESU5HEAISGQoVU0hJRlRfUEhBU0VfQ09NUExFVEVEEAMSFwoTU0hJRlRfUEhBU0VfQUJPUlRFRBAEEhoKFlNISUZUX1BIQVNFX1NVUEVSU0VERUQQBRIWChJTSElGVF9QSEFTRV9GQUlMRUQQBjLBAgoOU2VydmljZVNlcnZpY2USSwoMQXBwbHlTZXJ2aWNlEhwud2Vpci52MS5BcHBseVNlcnZpY2VSZXF1ZXN0Gh0ud2Vpci52MS5BcHBseVNlcnZpY2VSZXNwb25zZRJLCgxMaXN0U2VydmljZXMSHC53ZWlyLnYxLkxpc3RTZXJ2aWNlc1JlcXVlc3QaHS53ZWlyLnYxLkxpc3RTZXJ2aWNlc1Jlc3BvbnNlEkUKCkdldFNlcnZpY2USGi53ZWlyLnYxLkdldFNlcnZpY2VSZXF1ZXN0Ghsud2Vpci52MS5HZXRTZXJ2aWNlUmVzcG9uc2USTgoNRGVsZXRlU2VydmljZRIdLndlaXIudjEuRGVsZXRlU2VydmljZVJlcXVlc3QaHi53ZWlyLnYxLkRlbGV0ZVNlcnZpY2VSZXNwb25zZTLAAwoMU2hpZnRTZXJ2aWNlEksKDFByZXZpZXdTaGlmdBIcLndlaXIudjEuUHJldmlld1NoaWZ0UmVxdWVzdBodLndlaXIudjEuUHJldmlld1NoaWZ0UmVzcG9uc2USSwoMUmVxdWVzdFNoaWZ0Ehwud2Vpci52MS5SZXF1ZXN0U2hpZnRSZXF1ZXN0Gh0ud2Vpci52MS5SZXF1ZXN0U2hpZnRSZXNwb25zZRJFCgpMaXN0U2hpZnRzEhoud2Vpci52MS5MaXN0U2hpZnRzUmVxdWVzdBobLndlaXIudjEuTGlzdFNoaWZ0c1Jlc3BvbnNlEj8KCEdldFNoaWZ0Ehgud2Vpci52MS5HZXRTaGlmdFJlcXVlc3QaGS53ZWlyLnYxLkdldFNoaWZ0UmVzcG9uc2USRwoKV2F0Y2hTaGlmdBIaLndlaXIudjEuV2F0Y2hTaGlmdFJlcXVlc3QaGy53ZWlyLnYxLldhdGNoU2hpZnRSZXNwb25zZTABEkUKCkFib3J0U2hpZnQSGi53ZWlyLnYxLkFib3J0U2hpZnRSZXF1ZXN0Ghsud2Vpci52MS5BYm9ydFNoaWZ0UmVzcG9uc2UyUwoNU3RhdHVzU2VydmljZRJCCglHZXRTdGF0dXMSGS53ZWlyLnYxLkdldFN0YXR1c1JlcXVlc3QaGi53ZWlyLnYxLkdldFN0YXR1c1Jlc3BvbnNlYgZwcm90bzM", [file_weir_v1_fleet, file_weir_v1_plan]);
 
 /**
  * One place where a version of a service runs.
@@ -30,11 +30,19 @@ export type Deployment = Message<"weir.v1.Deployment"> & {
   destination?: Destination | undefined;
 
   /**
-   * Requests per second within the latency goal. Unset: the agent's report counts. >= 0 and finite.
+   * Requests per second within the latency goal. Unset: what `curve` gives, else the agent's report counts. >= 0 and finite.
+   * More than `curve` gives (1000 * servers / mean_work_ms) is refused FIELD_INVALID.
    *
    * @generated from field: optional double capacity_rps = 2;
    */
   capacityRps?: number | undefined;
+
+  /**
+   * How its latency grows with load. Unset: nobody says. Stored and shown; only the capacity is planned by.
+   *
+   * @generated from field: weir.v1.QueueCurve curve = 3;
+   */
+  curve?: QueueCurve | undefined;
 };
 
 /**
@@ -43,6 +51,232 @@ export type Deployment = Message<"weir.v1.Deployment"> & {
  */
 export const DeploymentSchema: GenMessage<Deployment> = /*@__PURE__*/
   messageDesc(file_weir_v1_traffic, 0);
+
+/**
+ * A destination as the queue M/G/c: requests that wait for one of `servers`, first come, first served.
+ *
+ * @generated from message weir.v1.QueueCurve
+ */
+export type QueueCurve = Message<"weir.v1.QueueCurve"> & {
+  /**
+   * Requests worked on at once, 1 to 1000000.
+   *
+   * @generated from field: uint32 servers = 1;
+   */
+  servers: number;
+
+  /**
+   * Time one request is worked on, on average, in ms; > 0 and at most 86400000.
+   *
+   * @generated from field: double mean_work_ms = 2;
+   */
+  meanWorkMs: number;
+
+  /**
+   * Squared coefficient of variation of that time, 0 to 10000. Unset: 1, exponential.
+   *
+   * @generated from field: optional double squared_variation = 3;
+   */
+  squaredVariation?: number | undefined;
+};
+
+/**
+ * Describes the message weir.v1.QueueCurve.
+ * Use `create(QueueCurveSchema)` to create a new message.
+ */
+export const QueueCurveSchema: GenMessage<QueueCurve> = /*@__PURE__*/
+  messageDesc(file_weir_v1_traffic, 1);
+
+/**
+ * What a service's plan minimises. Unset: `dollars_per_request_ms` of 0.000001.
+ *
+ * @generated from message weir.v1.Objective
+ */
+export type Objective = Message<"weir.v1.Objective"> & {
+  /**
+   * @generated from oneof weir.v1.Objective.objective
+   */
+  objective: {
+    /**
+     * Latency alone, whatever it costs.
+     *
+     * @generated from field: weir.v1.LatencyObjective latency = 1;
+     */
+    value: LatencyObjective;
+    case: "latency";
+  } | {
+    /**
+     * Price first; latency decides between what costs the same.
+     *
+     * @generated from field: weir.v1.PriceObjective price = 2;
+     */
+    value: PriceObjective;
+    case: "price";
+  } | {
+    /**
+     * What a millisecond of one request is worth, in dollars; > 0 and at most 1000000. Latency + price / this is minimised.
+     *
+     * @generated from field: double dollars_per_request_ms = 3;
+     */
+    value: number;
+    case: "dollarsPerRequestMs";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message weir.v1.Objective.
+ * Use `create(ObjectiveSchema)` to create a new message.
+ */
+export const ObjectiveSchema: GenMessage<Objective> = /*@__PURE__*/
+  messageDesc(file_weir_v1_traffic, 2);
+
+/**
+ * @generated from message weir.v1.LatencyObjective
+ */
+export type LatencyObjective = Message<"weir.v1.LatencyObjective"> & {
+};
+
+/**
+ * Describes the message weir.v1.LatencyObjective.
+ * Use `create(LatencyObjectiveSchema)` to create a new message.
+ */
+export const LatencyObjectiveSchema: GenMessage<LatencyObjective> = /*@__PURE__*/
+  messageDesc(file_weir_v1_traffic, 3);
+
+/**
+ * @generated from message weir.v1.PriceObjective
+ */
+export type PriceObjective = Message<"weir.v1.PriceObjective"> & {
+};
+
+/**
+ * Describes the message weir.v1.PriceObjective.
+ * Use `create(PriceObjectiveSchema)` to create a new message.
+ */
+export const PriceObjectiveSchema: GenMessage<PriceObjective> = /*@__PURE__*/
+  messageDesc(file_weir_v1_traffic, 4);
+
+/**
+ * Where a service's requests may go. What is hard holds for plans, spill-over, fallbacks and shifts alike: what it forbids is
+ * never chosen, and a share that is there when a policy changes comes down step by step as an operator's change.
+ *
+ * @generated from message weir.v1.ServicePolicy
+ */
+export type ServicePolicy = Message<"weir.v1.ServicePolicy"> & {
+  /**
+   * @generated from field: weir.v1.Isolation isolation = 1;
+   */
+  isolation: Isolation;
+
+  /**
+   * Residency: only clusters that have all of these labels may serve it. Hard. A cluster without a label `region` is
+   * taken at its region. At most 64; keys and values as a cluster's labels.
+   *
+   * @generated from field: map<string, string> required_labels = 2;
+   */
+  requiredLabels: { [key: string]: string };
+
+  /**
+   * Clusters that may serve it. Hard. Unset: any; set but empty is refused EMPTY_SELECTOR, an unregistered one UNKNOWN_CLUSTER.
+   *
+   * @generated from field: weir.v1.ClusterNames allowed_clusters = 3;
+   */
+  allowedClusters?: ClusterNames | undefined;
+
+  /**
+   * Clusters that must not serve it. Hard. An unregistered one is refused UNKNOWN_CLUSTER, one that is allowed as well
+   * FIELD_INVALID.
+   *
+   * @generated from field: repeated string denied_clusters = 4;
+   */
+  deniedClusters: string[];
+
+  /**
+   * Most basis points of one source's requests that one destination gets, 1 to 10000. 0: 10000. Where there are too few
+   * destinations of a version to keep to it, all take alike. It goes before room: a small destination may get more than it
+   * takes.
+   *
+   * @generated from field: uint32 max_share_weight = 5;
+   */
+  maxShareWeight: number;
+
+  /**
+   * Losses that a plan must leave room for. Unset: none. Stored and shown; not planned by.
+   *
+   * @generated from field: weir.v1.LossPolicy survive_loss_of = 6;
+   */
+  surviveLossOf?: LossPolicy | undefined;
+};
+
+/**
+ * Describes the message weir.v1.ServicePolicy.
+ * Use `create(ServicePolicySchema)` to create a new message.
+ */
+export const ServicePolicySchema: GenMessage<ServicePolicy> = /*@__PURE__*/
+  messageDesc(file_weir_v1_traffic, 5);
+
+/**
+ * @generated from message weir.v1.ClusterNames
+ */
+export type ClusterNames = Message<"weir.v1.ClusterNames"> & {
+  /**
+   * Each once, registered.
+   *
+   * @generated from field: repeated string clusters = 1;
+   */
+  clusters: string[];
+};
+
+/**
+ * Describes the message weir.v1.ClusterNames.
+ * Use `create(ClusterNamesSchema)` to create a new message.
+ */
+export const ClusterNamesSchema: GenMessage<ClusterNames> = /*@__PURE__*/
+  messageDesc(file_weir_v1_traffic, 6);
+
+/**
+ * @generated from message weir.v1.LossPolicy
+ */
+export type LossPolicy = Message<"weir.v1.LossPolicy"> & {
+  /**
+   * @generated from oneof weir.v1.LossPolicy.loss
+   */
+  loss: {
+    /**
+     * @generated from field: weir.v1.AnySingleCluster any = 1;
+     */
+    value: AnySingleCluster;
+    case: "any";
+  } | {
+    /**
+     * Each of these clusters, one at a time; at least one.
+     *
+     * @generated from field: weir.v1.ClusterNames clusters = 2;
+     */
+    value: ClusterNames;
+    case: "clusters";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message weir.v1.LossPolicy.
+ * Use `create(LossPolicySchema)` to create a new message.
+ */
+export const LossPolicySchema: GenMessage<LossPolicy> = /*@__PURE__*/
+  messageDesc(file_weir_v1_traffic, 7);
+
+/**
+ * @generated from message weir.v1.AnySingleCluster
+ */
+export type AnySingleCluster = Message<"weir.v1.AnySingleCluster"> & {
+};
+
+/**
+ * Describes the message weir.v1.AnySingleCluster.
+ * Use `create(AnySingleClusterSchema)` to create a new message.
+ */
+export const AnySingleClusterSchema: GenMessage<AnySingleCluster> = /*@__PURE__*/
+  messageDesc(file_weir_v1_traffic, 8);
 
 /**
  * How fast this service may be moved. 0 or unset means the default that is stated.
@@ -77,7 +311,7 @@ export type PacePolicy = Message<"weir.v1.PacePolicy"> & {
  * Use `create(PacePolicySchema)` to create a new message.
  */
 export const PacePolicySchema: GenMessage<PacePolicy> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 1);
+  messageDesc(file_weir_v1_traffic, 9);
 
 /**
  * @generated from message weir.v1.ServiceSpec
@@ -132,6 +366,27 @@ export type ServiceSpec = Message<"weir.v1.ServiceSpec"> & {
    * @generated from field: weir.v1.PacePolicy pace = 8;
    */
   pace?: PacePolicy | undefined;
+
+  /**
+   * Bytes that one request and its answer carry between clusters, 0 to 1e12. Default 0. Stored and shown; not planned by.
+   *
+   * @generated from field: double bytes_per_request = 9;
+   */
+  bytesPerRequest: number;
+
+  /**
+   * Stored and shown; not planned by.
+   *
+   * @generated from field: weir.v1.Objective objective = 10;
+   */
+  objective?: Objective | undefined;
+
+  /**
+   * Unset: none.
+   *
+   * @generated from field: weir.v1.ServicePolicy policy = 11;
+   */
+  policy?: ServicePolicy | undefined;
 };
 
 /**
@@ -139,7 +394,7 @@ export type ServiceSpec = Message<"weir.v1.ServiceSpec"> & {
  * Use `create(ServiceSpecSchema)` to create a new message.
  */
 export const ServiceSpecSchema: GenMessage<ServiceSpec> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 2);
+  messageDesc(file_weir_v1_traffic, 10);
 
 /**
  * @generated from message weir.v1.Service
@@ -161,7 +416,7 @@ export type Service = Message<"weir.v1.Service"> & {
  * Use `create(ServiceSchema)` to create a new message.
  */
 export const ServiceSchema: GenMessage<Service> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 3);
+  messageDesc(file_weir_v1_traffic, 11);
 
 /**
  * What a source shall send in the end.
@@ -196,7 +451,7 @@ export type ShiftTarget = Message<"weir.v1.ShiftTarget"> & {
  * Use `create(ShiftTargetSchema)` to create a new message.
  */
 export const ShiftTargetSchema: GenMessage<ShiftTarget> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 4);
+  messageDesc(file_weir_v1_traffic, 12);
 
 /**
  * @generated from message weir.v1.TargetSplit
@@ -213,7 +468,7 @@ export type TargetSplit = Message<"weir.v1.TargetSplit"> & {
  * Use `create(TargetSplitSchema)` to create a new message.
  */
 export const TargetSplitSchema: GenMessage<TargetSplit> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 5);
+  messageDesc(file_weir_v1_traffic, 13);
 
 /**
  * @generated from message weir.v1.AutomaticTarget
@@ -226,7 +481,7 @@ export type AutomaticTarget = Message<"weir.v1.AutomaticTarget"> & {
  * Use `create(AutomaticTargetSchema)` to create a new message.
  */
 export const AutomaticTargetSchema: GenMessage<AutomaticTarget> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 6);
+  messageDesc(file_weir_v1_traffic, 14);
 
 /**
  * @generated from message weir.v1.Shift
@@ -316,7 +571,7 @@ export type Shift = Message<"weir.v1.Shift"> & {
  * Use `create(ShiftSchema)` to create a new message.
  */
 export const ShiftSchema: GenMessage<Shift> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 7);
+  messageDesc(file_weir_v1_traffic, 15);
 
 /**
  * @generated from message weir.v1.ApplyServiceRequest
@@ -343,7 +598,7 @@ export type ApplyServiceRequest = Message<"weir.v1.ApplyServiceRequest"> & {
  * Use `create(ApplyServiceRequestSchema)` to create a new message.
  */
 export const ApplyServiceRequestSchema: GenMessage<ApplyServiceRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 8);
+  messageDesc(file_weir_v1_traffic, 16);
 
 /**
  * @generated from message weir.v1.ApplyServiceResponse
@@ -365,7 +620,7 @@ export type ApplyServiceResponse = Message<"weir.v1.ApplyServiceResponse"> & {
  * Use `create(ApplyServiceResponseSchema)` to create a new message.
  */
 export const ApplyServiceResponseSchema: GenMessage<ApplyServiceResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 9);
+  messageDesc(file_weir_v1_traffic, 17);
 
 /**
  * @generated from message weir.v1.ListServicesRequest
@@ -378,7 +633,7 @@ export type ListServicesRequest = Message<"weir.v1.ListServicesRequest"> & {
  * Use `create(ListServicesRequestSchema)` to create a new message.
  */
 export const ListServicesRequestSchema: GenMessage<ListServicesRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 10);
+  messageDesc(file_weir_v1_traffic, 18);
 
 /**
  * @generated from message weir.v1.ListServicesResponse
@@ -400,7 +655,7 @@ export type ListServicesResponse = Message<"weir.v1.ListServicesResponse"> & {
  * Use `create(ListServicesResponseSchema)` to create a new message.
  */
 export const ListServicesResponseSchema: GenMessage<ListServicesResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 11);
+  messageDesc(file_weir_v1_traffic, 19);
 
 /**
  * @generated from message weir.v1.GetServiceRequest
@@ -417,7 +672,7 @@ export type GetServiceRequest = Message<"weir.v1.GetServiceRequest"> & {
  * Use `create(GetServiceRequestSchema)` to create a new message.
  */
 export const GetServiceRequestSchema: GenMessage<GetServiceRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 12);
+  messageDesc(file_weir_v1_traffic, 20);
 
 /**
  * @generated from message weir.v1.GetServiceResponse
@@ -439,7 +694,7 @@ export type GetServiceResponse = Message<"weir.v1.GetServiceResponse"> & {
  * Use `create(GetServiceResponseSchema)` to create a new message.
  */
 export const GetServiceResponseSchema: GenMessage<GetServiceResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 13);
+  messageDesc(file_weir_v1_traffic, 21);
 
 /**
  * @generated from message weir.v1.DeleteServiceRequest
@@ -466,7 +721,7 @@ export type DeleteServiceRequest = Message<"weir.v1.DeleteServiceRequest"> & {
  * Use `create(DeleteServiceRequestSchema)` to create a new message.
  */
 export const DeleteServiceRequestSchema: GenMessage<DeleteServiceRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 14);
+  messageDesc(file_weir_v1_traffic, 22);
 
 /**
  * @generated from message weir.v1.DeleteServiceResponse
@@ -483,7 +738,7 @@ export type DeleteServiceResponse = Message<"weir.v1.DeleteServiceResponse"> & {
  * Use `create(DeleteServiceResponseSchema)` to create a new message.
  */
 export const DeleteServiceResponseSchema: GenMessage<DeleteServiceResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 15);
+  messageDesc(file_weir_v1_traffic, 23);
 
 /**
  * @generated from message weir.v1.ShiftProposal
@@ -533,7 +788,7 @@ export type ShiftProposal = Message<"weir.v1.ShiftProposal"> & {
  * Use `create(ShiftProposalSchema)` to create a new message.
  */
 export const ShiftProposalSchema: GenMessage<ShiftProposal> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 16);
+  messageDesc(file_weir_v1_traffic, 24);
 
 /**
  * @generated from message weir.v1.PreviewShiftRequest
@@ -550,7 +805,7 @@ export type PreviewShiftRequest = Message<"weir.v1.PreviewShiftRequest"> & {
  * Use `create(PreviewShiftRequestSchema)` to create a new message.
  */
 export const PreviewShiftRequestSchema: GenMessage<PreviewShiftRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 17);
+  messageDesc(file_weir_v1_traffic, 25);
 
 /**
  * @generated from message weir.v1.PreviewStep
@@ -572,7 +827,7 @@ export type PreviewStep = Message<"weir.v1.PreviewStep"> & {
  * Use `create(PreviewStepSchema)` to create a new message.
  */
 export const PreviewStepSchema: GenMessage<PreviewStep> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 18);
+  messageDesc(file_weir_v1_traffic, 26);
 
 /**
  * @generated from message weir.v1.DestinationLoad
@@ -606,7 +861,7 @@ export type DestinationLoad = Message<"weir.v1.DestinationLoad"> & {
  * Use `create(DestinationLoadSchema)` to create a new message.
  */
 export const DestinationLoadSchema: GenMessage<DestinationLoad> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 19);
+  messageDesc(file_weir_v1_traffic, 27);
 
 /**
  * @generated from message weir.v1.PreviewShiftResponse
@@ -647,7 +902,7 @@ export type PreviewShiftResponse = Message<"weir.v1.PreviewShiftResponse"> & {
  * Use `create(PreviewShiftResponseSchema)` to create a new message.
  */
 export const PreviewShiftResponseSchema: GenMessage<PreviewShiftResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 20);
+  messageDesc(file_weir_v1_traffic, 28);
 
 /**
  * @generated from message weir.v1.RequestShiftRequest
@@ -676,7 +931,7 @@ export type RequestShiftRequest = Message<"weir.v1.RequestShiftRequest"> & {
  * Use `create(RequestShiftRequestSchema)` to create a new message.
  */
 export const RequestShiftRequestSchema: GenMessage<RequestShiftRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 21);
+  messageDesc(file_weir_v1_traffic, 29);
 
 /**
  * @generated from message weir.v1.RequestShiftResponse
@@ -698,7 +953,7 @@ export type RequestShiftResponse = Message<"weir.v1.RequestShiftResponse"> & {
  * Use `create(RequestShiftResponseSchema)` to create a new message.
  */
 export const RequestShiftResponseSchema: GenMessage<RequestShiftResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 22);
+  messageDesc(file_weir_v1_traffic, 30);
 
 /**
  * @generated from message weir.v1.ListShiftsRequest
@@ -717,7 +972,7 @@ export type ListShiftsRequest = Message<"weir.v1.ListShiftsRequest"> & {
  * Use `create(ListShiftsRequestSchema)` to create a new message.
  */
 export const ListShiftsRequestSchema: GenMessage<ListShiftsRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 23);
+  messageDesc(file_weir_v1_traffic, 31);
 
 /**
  * @generated from message weir.v1.ListShiftsResponse
@@ -739,7 +994,7 @@ export type ListShiftsResponse = Message<"weir.v1.ListShiftsResponse"> & {
  * Use `create(ListShiftsResponseSchema)` to create a new message.
  */
 export const ListShiftsResponseSchema: GenMessage<ListShiftsResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 24);
+  messageDesc(file_weir_v1_traffic, 32);
 
 /**
  * @generated from message weir.v1.GetShiftRequest
@@ -756,7 +1011,7 @@ export type GetShiftRequest = Message<"weir.v1.GetShiftRequest"> & {
  * Use `create(GetShiftRequestSchema)` to create a new message.
  */
 export const GetShiftRequestSchema: GenMessage<GetShiftRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 25);
+  messageDesc(file_weir_v1_traffic, 33);
 
 /**
  * @generated from message weir.v1.GetShiftResponse
@@ -778,7 +1033,7 @@ export type GetShiftResponse = Message<"weir.v1.GetShiftResponse"> & {
  * Use `create(GetShiftResponseSchema)` to create a new message.
  */
 export const GetShiftResponseSchema: GenMessage<GetShiftResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 26);
+  messageDesc(file_weir_v1_traffic, 34);
 
 /**
  * @generated from message weir.v1.WatchShiftRequest
@@ -795,7 +1050,7 @@ export type WatchShiftRequest = Message<"weir.v1.WatchShiftRequest"> & {
  * Use `create(WatchShiftRequestSchema)` to create a new message.
  */
 export const WatchShiftRequestSchema: GenMessage<WatchShiftRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 27);
+  messageDesc(file_weir_v1_traffic, 35);
 
 /**
  * @generated from message weir.v1.WatchShiftResponse
@@ -817,7 +1072,7 @@ export type WatchShiftResponse = Message<"weir.v1.WatchShiftResponse"> & {
  * Use `create(WatchShiftResponseSchema)` to create a new message.
  */
 export const WatchShiftResponseSchema: GenMessage<WatchShiftResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 28);
+  messageDesc(file_weir_v1_traffic, 36);
 
 /**
  * @generated from message weir.v1.AbortShiftRequest
@@ -846,7 +1101,7 @@ export type AbortShiftRequest = Message<"weir.v1.AbortShiftRequest"> & {
  * Use `create(AbortShiftRequestSchema)` to create a new message.
  */
 export const AbortShiftRequestSchema: GenMessage<AbortShiftRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 29);
+  messageDesc(file_weir_v1_traffic, 37);
 
 /**
  * @generated from message weir.v1.AbortShiftResponse
@@ -868,7 +1123,7 @@ export type AbortShiftResponse = Message<"weir.v1.AbortShiftResponse"> & {
  * Use `create(AbortShiftResponseSchema)` to create a new message.
  */
 export const AbortShiftResponseSchema: GenMessage<AbortShiftResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 30);
+  messageDesc(file_weir_v1_traffic, 38);
 
 /**
  * @generated from message weir.v1.GetStatusRequest
@@ -887,7 +1142,7 @@ export type GetStatusRequest = Message<"weir.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 31);
+  messageDesc(file_weir_v1_traffic, 39);
 
 /**
  * @generated from message weir.v1.ShareStatus
@@ -925,7 +1180,7 @@ export type ShareStatus = Message<"weir.v1.ShareStatus"> & {
  * Use `create(ShareStatusSchema)` to create a new message.
  */
 export const ShareStatusSchema: GenMessage<ShareStatus> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 32);
+  messageDesc(file_weir_v1_traffic, 40);
 
 /**
  * @generated from message weir.v1.SourceStatus
@@ -973,7 +1228,7 @@ export type SourceStatus = Message<"weir.v1.SourceStatus"> & {
  * Use `create(SourceStatusSchema)` to create a new message.
  */
 export const SourceStatusSchema: GenMessage<SourceStatus> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 33);
+  messageDesc(file_weir_v1_traffic, 41);
 
 /**
  * @generated from message weir.v1.ReplicaStatus
@@ -1012,7 +1267,7 @@ export type ReplicaStatus = Message<"weir.v1.ReplicaStatus"> & {
  * Use `create(ReplicaStatusSchema)` to create a new message.
  */
 export const ReplicaStatusSchema: GenMessage<ReplicaStatus> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 34);
+  messageDesc(file_weir_v1_traffic, 42);
 
 /**
  * @generated from message weir.v1.GetStatusResponse
@@ -1049,7 +1304,55 @@ export type GetStatusResponse = Message<"weir.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 35);
+  messageDesc(file_weir_v1_traffic, 43);
+
+/**
+ * Whether a service's requests leave the cluster of their caller. An unknown number is refused UNKNOWN_ENUM.
+ *
+ * @generated from enum weir.v1.Isolation
+ */
+export const Isolation = {
+  /**
+   * Same as NONE.
+   *
+   * @generated from enum value: ISOLATION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Wherever the plan sends them.
+   *
+   * @generated from enum value: ISOLATION_NONE = 1;
+   */
+  NONE: 1,
+
+  /**
+   * Only while their version serves nowhere in their own cluster, or returns there step by step; never for load.
+   *
+   * @generated from enum value: ISOLATION_NEAREST = 2;
+   */
+  NEAREST: 2,
+
+  /**
+   * Never. Hard.
+   *
+   * @generated from enum value: ISOLATION_STRICT = 3;
+   */
+  STRICT: 3,
+} as const;
+
+/**
+ * Whether a service's requests leave the cluster of their caller. An unknown number is refused UNKNOWN_ENUM.
+ *
+ * @generated from enum weir.v1.Isolation
+ */
+export type Isolation = (typeof Isolation)[keyof typeof Isolation] | UnknownEnum;
+
+/**
+ * Describes the enum weir.v1.Isolation.
+ */
+export const IsolationSchema: GenEnum<Isolation> = /*@__PURE__*/
+  enumDesc(file_weir_v1_traffic, 0);
 
 /**
  * Where a shift stands.
@@ -1108,7 +1411,7 @@ export type ShiftPhase = (typeof ShiftPhase)[keyof typeof ShiftPhase] | UnknownE
  * Describes the enum weir.v1.ShiftPhase.
  */
 export const ShiftPhaseSchema: GenEnum<ShiftPhase> = /*@__PURE__*/
-  enumDesc(file_weir_v1_traffic, 0);
+  enumDesc(file_weir_v1_traffic, 1);
 
 /**
  * Services. Writes as in ClusterService.
@@ -1117,7 +1420,8 @@ export const ShiftPhaseSchema: GenEnum<ShiftPhase> = /*@__PURE__*/
  */
 export const ServiceService: GenService<{
   /**
-   * Creates or replaces. Refuses BAD_NAME, UNKNOWN_CLUSTER, FIELD_INVALID, STALE_RESOURCE_VERSION.
+   * Creates or replaces. Refuses BAD_NAME, UNKNOWN_CLUSTER, DUPLICATE_KEY, FIELD_INVALID, STALE_RESOURCE_VERSION, and
+   * POLICY_FORBIDS (naming the sources) a policy that leaves a source with demand no destination.
    *
    * @generated from rpc weir.v1.ServiceService.ApplyService
    */
@@ -1173,7 +1477,7 @@ export const ShiftService: GenService<{
   },
   /**
    * Starts a shift. Refuses WEIGHTS_SUM, UNKNOWN_CLUSTER, UNKNOWN_DESTINATION, NO_SERVING_TARGET, OVER_CAPACITY,
-   * SHIFT_IN_PROGRESS, INPUTS_MOVED (when the pinned digest no longer holds).
+   * POLICY_FORBIDS, SHIFT_IN_PROGRESS, INPUTS_MOVED (when the pinned digest no longer holds).
    *
    * @generated from rpc weir.v1.ShiftService.RequestShift
    */

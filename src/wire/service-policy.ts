@@ -1,0 +1,132 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { Isolation, IsolationSchema } from "../../proto/gen/weir/v1/traffic_pb.ts";
+import type {
+  ClusterNames,
+  LossPolicy,
+  LossPolicySchema,
+  ServicePolicy as ServicePolicyMessage,
+  ServicePolicySchema,
+} from "../../proto/gen/weir/v1/traffic_pb.ts";
+import { WEIGHT_TOTAL } from "../model/destination.ts";
+import type { ServicePolicy } from "../model/fleet-document.ts";
+import type { ClusterId } from "../model/ids.ts";
+import { compareNames } from "../model/ids.ts";
+import { unreachable } from "../model/result.ts";
+import type { Checks } from "./checks.ts";
+import { labelsOf } from "./cluster.ts";
+import { sortedFields } from "./cluster-view.ts";
+import { quote } from "./quote.ts";
+import { repeated } from "./split.ts";
+
+type IsolationWord = ServicePolicy["isolation"];
+
+const ISOLATIONS = {
+  none: Isolation.NONE,
+  nearest: Isolation.NEAREST,
+  strict: Isolation.STRICT,
+} as const satisfies Record<IsolationWord, Isolation>;
+
+/** Enum numbers that name an isolation; unset means none. */
+const ISOLATION_WORDS = {
+  words: new Map<number, IsolationWord>([
+    [Isolation.UNSPECIFIED, "none"],
+    [Isolation.NONE, "none"],
+    [Isolation.NEAREST, "nearest"],
+    [Isolation.STRICT, "strict"],
+  ]),
+  of: IsolationSchema,
+};
+
+/** More clusters than one policy names. */
+const CLUSTERS_MAX = 2_000;
+
+/** Reads a policy. Undefined when it forbids nothing and asks for nothing, so that a policy has one form. */
+export function servicePolicyOf(
+  checks: Checks,
+  field: string,
+  message: ServicePolicyMessage | undefined,
+): ServicePolicy | undefined {
+  if (message === undefined) return undefined;
+  const allowed = message.allowedClusters;
+  const allowedField = `${field}.allowed_clusters`;
+  const maxShareWeight = checks.weight(`${field}.max_share_weight`, message.maxShareWeight || WEIGHT_TOTAL, 1);
+  const policy: ServicePolicy = {
+    isolation: checks.choice(`${field}.isolation`, { value: message.isolation, ...ISOLATION_WORDS }),
+    requiredLabels: sortedFields(labelsOf(checks, `${field}.required_labels`, message.requiredLabels)),
+    ...(allowed === undefined ? {} : { allowedClusters: someClusters(checks, allowedField, allowed) }),
+    deniedClusters: clustersOf(checks, `${field}.denied_clusters`, message.deniedClusters),
+    maxShare: maxShareWeight / WEIGHT_TOTAL,
+    surviveLossOf: lossesOf(checks, `${field}.survive_loss_of`, message.surviveLossOf),
+  };
+  const both = policy.deniedClusters.find((cluster) => policy.allowedClusters?.includes(cluster));
+  if (both !== undefined)
+    checks.refuse(
+      "FIELD_INVALID",
+      `${field}.denied_clusters`,
+      `names ${quote(both)}, which allowed_clusters names too`,
+    );
+  return isOpen(policy) ? undefined : policy;
+}
+
+function isOpen({
+  isolation,
+  requiredLabels,
+  allowedClusters,
+  deniedClusters,
+  maxShare,
+  surviveLossOf,
+}: ServicePolicy) {
+  const isAnywhere = allowedClusters === undefined && deniedClusters.length === 0;
+  const isUnbound = isAnywhere && Object.keys(requiredLabels).length === 0 && isolation === "none";
+  return isUnbound && maxShare === 1 && surviveLossOf === "none";
+}
+
+/** An empty list of names would read as none to some and as any to others: it is neither. */
+function someClusters(checks: Checks, field: string, { clusters }: ClusterNames): readonly ClusterId[] {
+  if (clusters.length === 0) checks.refuse("EMPTY_SELECTOR", field, "names no cluster; leave it out to mean any");
+  return clustersOf(checks, field, clusters);
+}
+
+function clustersOf(checks: Checks, field: string, names: readonly string[]): readonly ClusterId[] {
+  if (names.length > CLUSTERS_MAX) {
+    checks.refuse("FIELD_INVALID", field, `has ${names.length} entries; at most ${CLUSTERS_MAX} are allowed`);
+    return [];
+  }
+  const clusters = names.map((name, index) => checks.label<ClusterId>(`${field}[${index}]`, name));
+  const twice = repeated(clusters);
+  if (twice !== undefined) checks.refuse("DUPLICATE_KEY", field, `names ${quote(twice)} more than once`);
+  return clusters.toSorted(compareNames);
+}
+
+function lossesOf(checks: Checks, field: string, message: LossPolicy | undefined): ServicePolicy["surviveLossOf"] {
+  if (message === undefined) return "none";
+  switch (message.loss.case) {
+    case "any":
+      return "any";
+    case "clusters":
+      return someClusters(checks, `${field}.clusters`, message.loss.value);
+    case undefined:
+      checks.refuse("FIELD_REQUIRED", field, "says of no loss what it is; set any or clusters, or leave it out");
+      return "none";
+    default:
+      return unreachable(message.loss);
+  }
+}
+
+/** A policy in the wire's form, nothing left to a default. */
+export function toServicePolicy(policy: ServicePolicy): MessageInitShape<typeof ServicePolicySchema> {
+  const { allowedClusters, surviveLossOf } = policy;
+  return {
+    isolation: ISOLATIONS[policy.isolation],
+    requiredLabels: sortedFields(policy.requiredLabels),
+    ...(allowedClusters === undefined ? {} : { allowedClusters: { clusters: [...allowedClusters] } }),
+    deniedClusters: [...policy.deniedClusters],
+    maxShareWeight: Math.round(policy.maxShare * WEIGHT_TOTAL),
+    ...(surviveLossOf === "none" ? {} : { surviveLossOf: toLosses(surviveLossOf) }),
+  };
+}
+
+function toLosses(losses: Exclude<ServicePolicy["surviveLossOf"], "none">): MessageInitShape<typeof LossPolicySchema> {
+  if (losses === "any") return { loss: { case: "any", value: {} } };
+  return { loss: { case: "clusters", value: { clusters: [...losses] } } };
+}
