@@ -2,19 +2,16 @@ import { chmod, rm } from "node:fs/promises";
 import { BlockList, isIP } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { ServerDuplexStream, ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
-import type {
-  DiscoveryRequest,
-  DiscoveryResponseSchema,
-} from "../../../proto/gen/envoy/service/discovery/v3/discovery_pb.ts";
+import type { DiscoveryRequest } from "../../../proto/gen/envoy/service/discovery/v3/discovery_pb.ts";
 import { AggregatedDiscoveryService } from "../../../proto/gen/envoy/service/discovery/v3/ads_pb.ts";
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Refusal } from "../../../src/model/refusal.ts";
 import type { Result } from "../../../src/model/result.ts";
 import { ok, refuse } from "../../../src/model/result.ts";
 import { rpcService } from "../../../src/wire/rpc.ts";
-import type { Offer, Response, Standing } from "./ads-stream.ts";
+import type { Preserialized } from "../../../src/wire/rpc.ts";
+import type { Offer, Standing } from "./ads-stream.ts";
 import { AdsStream } from "./ads-stream.ts";
-import { versionOf } from "./snapshot.ts";
+import { encodeResponse } from "./encode-response.ts";
 
 /** Where proxies reach the agent: a TCP address or a unix socket. */
 export type AdsAddress = { readonly address: string; readonly port: number } | { readonly socket: string };
@@ -98,13 +95,13 @@ export async function serveAds(options: AdsOptions): Promise<AdsServer> {
   };
 }
 
-type Call = ServerDuplexStream<DiscoveryRequest, MessageInitShape<typeof DiscoveryResponseSchema>>;
+type Call = ServerDuplexStream<DiscoveryRequest, Preserialized>;
 
 function createHub({ onChange, log }: AdsOptions) {
   const streams = new Set<AdsStream>();
   let current: Offer | undefined;
   const open = (call: Call) => {
-    const stream = new AdsStream((response) => void call.write(encode(response)));
+    const stream = new AdsStream((response) => void call.write(encodeResponse(response)));
     const client = followed(call, log);
     streams.add(stream);
     if (current !== undefined) stream.offer(current);
@@ -154,16 +151,6 @@ function followed(call: Call, log: Log): (request: DiscoveryRequest) => void {
 function requestOf({ typeUrl, resourceNames, responseNonce, errorDetail }: DiscoveryRequest) {
   const request = { typeUrl, names: resourceNames, nonce: responseNonce };
   return errorDetail === undefined ? request : { ...request, refusal: errorDetail.message };
-}
-
-function encode({ typeUrl, nonce, resources }: Response): MessageInitShape<typeof DiscoveryResponseSchema> {
-  return {
-    typeUrl,
-    nonce,
-    // The same resources have the same version on every stream, so that two proxies can be compared.
-    versionInfo: versionOf(resources.map(({ name, version }) => `${name} ${version}`).join()),
-    resources: resources.map(({ bytes }) => ({ typeUrl, value: bytes })),
-  };
 }
 
 async function bind(server: Server, { listen, tls }: AdsOptions): Promise<AdsAddress> {

@@ -38,8 +38,10 @@ async function applyOnce(ports: ApplyPorts, plan: HeldPlan, options: ApplyOption
   const asked = inputsOf(plan, options, publisher.accepted());
   const unsupported = gaps(asked, server.dialled());
   const goal = keepingOld(asked, { unsupported, accepted: publisher.accepted() });
+  // Callers wait for the new routes, and nobody yet for what the statistics of the new ones mean.
+  const settling = publisher.settle(goal, options.signal);
   show({ routeSets: [...asked.values()].map(({ routeSet }) => routeSet), endpoints: options.endpoints });
-  const settlement = await publisher.settle(goal, options.signal);
+  const settlement = await settling;
   const standing = server.standings().flatMap(({ nacks }) => nacks);
   const refusals = [
     ...refusalsOf(unsupported, { code: "UNSUPPORTED_BY_MESH", asked }),

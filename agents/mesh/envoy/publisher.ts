@@ -3,6 +3,7 @@ import type { AdsServer, Log } from "./ads-server.ts";
 import type { Nack } from "./ads-subscription.ts";
 import type { Inputs, Outcome, Settlement } from "./isolate.ts";
 import { isolate } from "./isolate.ts";
+import { KINDS } from "./render.ts";
 import type { Site } from "./render-input.ts";
 import type { Resource, Snapshot } from "./snapshot.ts";
 import { createSealer } from "./sealer.ts";
@@ -130,12 +131,12 @@ function createLingering(lingerMs: number): Lingering {
     with: (snapshot) => {
       const now = performance.now();
       const kept = [...leaving].filter(([, at]) => now - at < lingerMs).map(([resource]) => resource);
-      const missing = [...missingIn(snapshot, kept), ...missingIn(snapshot, resourcesIn(settled))];
+      const missing = [...missingIn(snapshot, kept), ...goneFrom(settled, snapshot)];
       return missing.length === 0 ? snapshot : snapshotOf([...missing, ...resourcesIn(snapshot)]);
     },
     settle: (snapshot) => {
       const now = performance.now();
-      for (const resource of missingIn(snapshot, resourcesIn(settled))) leaving.set(resource, now);
+      for (const resource of goneFrom(settled, snapshot)) leaving.set(resource, now);
       for (const [resource, at] of leaving) {
         if (snapshot[resource.kind].has(resource.name) || now - at >= lingerMs) leaving.delete(resource);
       }
@@ -147,6 +148,11 @@ function createLingering(lingerMs: number): Lingering {
       return waits.length === 0 ? undefined : Math.max(1, Math.ceil(Math.min(...waits)));
     },
   };
+}
+
+/** What was there and is no more, by its names. */
+function goneFrom(before: Snapshot, after: Snapshot): readonly Resource[] {
+  return KINDS.flatMap((kind) => (before[kind] === after[kind] ? [] : missingIn(after, before[kind].values())));
 }
 
 /** Those whose names the snapshot does not have. */

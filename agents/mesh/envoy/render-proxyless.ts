@@ -27,6 +27,11 @@ export function proxylessRouteConfiguration(routeSet: RouteSet): RouteConfigurat
   });
 }
 
+/** The weights of that, entry by entry as its bytes have them. */
+export function proxylessWeights({ rules }: RouteSet): readonly number[] {
+  return rules.flatMap(({ routes }) => routes.map(({ weight }) => weight));
+}
+
 function route(rule: Rule, routeSet: RouteSet): RouteInit {
   const destinations = destinationsOf(routeSet);
   const policy = retryPolicy(routeSet);

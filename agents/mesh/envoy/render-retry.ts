@@ -34,14 +34,31 @@ export interface RetryCase {
   readonly policy: RetryInit;
 }
 
+/** What is tried again of a part of the requests: what reached no server, or whatever the service's scope says. */
+type Retried = "unsent" | "everything";
+
 /** How the requests of a service are tried again. More than one case when it depends on the method; the last takes all. */
 export function retryCases(request: RequestPolicy, protocol: Protocol): readonly RetryCase[] {
-  const unsent: RetryCase = { headers: [], policy: retry({ on: UNSENT, retries: Math.max(1, request.retries) }) };
-  if (request.retryScope === "none" || request.retries === 0) return [unsent];
-  const everything = { policy: retry(afterSending(request, protocol)) };
-  if (request.retryScope === "all") return [{ headers: [], ...everything }];
+  const retried = retriedOf(request, protocol);
+  return retried.map((what, rank) => ({
+    headers: rank < retried.length - 1 ? [idempotent()] : [],
+    policy:
+      what === "unsent"
+        ? retry({ on: UNSENT, retries: Math.max(1, request.retries) })
+        : retry(afterSending(request, protocol)),
+  }));
+}
+
+/** How many cases there are. */
+export function countRetryCases(request: RequestPolicy, protocol: Protocol): number {
+  return retriedOf(request, protocol).length;
+}
+
+function retriedOf({ retryScope, retries }: RequestPolicy, protocol: Protocol): readonly Retried[] {
+  if (retryScope === "none" || retries === 0) return ["unsent"];
+  if (retryScope === "all") return ["everything"];
   // Every gRPC call is a POST: what may be repeated can only be said for all of a service.
-  return protocol === "grpc" ? [unsent] : [{ headers: [idempotent()], ...everything }, unsent];
+  return protocol === "grpc" ? ["unsent"] : ["everything", "unsent"];
 }
 
 /** Retries of a gateway over the endpoints of its own cluster: only what no server has seen; the rest is the sender's. */

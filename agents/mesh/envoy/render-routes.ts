@@ -27,7 +27,7 @@ import {
   outboundEnvoyCluster,
   outboundName,
 } from "./render-names.ts";
-import { retryCases } from "./render-retry.ts";
+import { countRetryCases, retryCases } from "./render-retry.ts";
 
 export type RouteInit = MessageInitShape<typeof RouteSchema>;
 export type HeaderMatchInit = MessageInitShape<typeof HeaderMatcherSchema>;
@@ -56,6 +56,15 @@ export function virtualHost(routeSet: RouteSet, hosts: Hosts): VirtualHost {
     // What a gateway goes by, together with the version below. A fallback elsewhere is told as well.
     requestHeadersToAdd: [header(SERVICE_HEADER, routeSet.service)],
     routes: routeSet.rules.flatMap((rule) => routesOf(rule, { routeSet, destinations })),
+  });
+}
+
+/** The weights of a service's virtual host, entry by entry as its bytes have them. */
+export function virtualHostWeights({ rules, request, protocol }: RouteSet): readonly number[] {
+  const cases = countRetryCases(request, protocol);
+  return rules.flatMap(({ routes }) => {
+    const weights = routes.map(({ weight }) => weight);
+    return Array.from({ length: cases }, () => weights).flat();
   });
 }
 

@@ -1,8 +1,12 @@
+import { isDeepStrictEqual } from "node:util";
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { ClusterId, ServiceId } from "../../../src/model/ids.ts";
 import { RouteConfigurationSchema } from "../../../proto/gen/envoy/config/route/v3/route_pb.ts";
 import type { ServiceInput, Site } from "./render-input.ts";
+import { avoiding } from "./render-avoid.ts";
+import { proxylessWeights } from "./render-proxyless.ts";
 import type { Hosts } from "./render-routes.ts";
+import { virtualHostWeights } from "./render-routes.ts";
 import {
   byPort,
   peersOf,
@@ -15,8 +19,9 @@ import {
   steadyKey,
 } from "./render.ts";
 import type { Peer } from "./render.ts";
+import { differInWeights, reweigh } from "./reweigh.ts";
 import type { Piece, Resource, Snapshot } from "./snapshot.ts";
-import { sealEach, sealOne, sealPieces, snapshotOf, versionOf } from "./snapshot.ts";
+import { pieceOf, sealEach, sealOne, sealPieces, snapshotOf } from "./snapshot.ts";
 
 /** Makes snapshots, and only what changed of each anew. */
 export interface Sealer {
@@ -100,6 +105,7 @@ function sealAll(site: Site, inputs: readonly ServiceInput[], last: Sealed | und
 
 function sealService(site: Site, input: ServiceInput, last: SealedService | undefined): SealedService {
   if (last?.input === input) return last;
+  if (last !== undefined && isReweighed(last.input, input)) return reweighService(input, last);
   const { service, serves, request } = input.routeSet;
   return {
     input,
@@ -108,6 +114,24 @@ function sealService(site: Site, input: ServiceInput, last: SealedService | unde
     parts: new Map(),
     served: `${service} ${serves.join()} ${request.requestTimeoutMs}`,
   };
+}
+
+/** Whether the weights are all that is new: the commonest change of all. */
+function isReweighed(last: ServiceInput, input: ServiceInput): boolean {
+  if (last.avoid !== input.avoid || !isDeepStrictEqual(last.local, input.local)) return false;
+  return differInWeights(avoiding(last.routeSet, last.avoid), avoiding(input.routeSet, input.avoid));
+}
+
+/** Puts new weights into the bytes that are there: much quicker than rendering them, and the same. */
+function reweighService(input: ServiceInput, last: SealedService): SealedService {
+  const routeSet = avoiding(input.routeSet, input.avoid);
+  const weights = virtualHostWeights(routeSet);
+  const routes = last.routes.map((route) => ({
+    ...route,
+    ...pieceOf(reweigh(route.bytes, proxylessWeights(routeSet))),
+  }));
+  const parts = last.parts.entries().map(([hosts, { bytes }]) => [hosts, pieceOf(reweigh(bytes, weights))] as const);
+  return { ...last, input, routes, parts: new Map(parts) };
 }
 
 interface Port {
@@ -136,8 +160,7 @@ function partOf({ input, parts }: SealedService, hosts: Hosts): Piece {
   const known = parts.get(hosts);
   if (known !== undefined) return known;
   const message = create(RouteConfigurationSchema, { virtualHosts: [renderVirtualHost(input, hosts)] });
-  const bytes = toBinary(RouteConfigurationSchema, message);
-  const part = { bytes, version: versionOf(bytes) };
+  const part = pieceOf(toBinary(RouteConfigurationSchema, message));
   parts.set(hosts, part);
   return part;
 }

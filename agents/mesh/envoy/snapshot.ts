@@ -58,8 +58,7 @@ export function* resourcesIn(snapshot: Snapshot): Generator<Resource> {
 
 /** Serialises one resource. */
 export function sealOne({ schema, message, ...rest }: Rendered): Resource {
-  const bytes = toBinary(schema, message);
-  return { ...rest, typeUrl: TYPE_URLS[rest.kind], bytes, version: versionOf(bytes) };
+  return { ...rest, typeUrl: TYPE_URLS[rest.kind], ...pieceOf(toBinary(schema, message)) };
 }
 
 /** Serialises what comes and goes together. The bytes share one piece of memory: one each costs more than most of them are long. */
@@ -83,6 +82,11 @@ export function sealPieces(like: Resource, pieces: readonly Piece[]): Resource {
 
 /** Bytes with their version. */
 export type Piece = Pick<Resource, "bytes" | "version">;
+
+/** These bytes with their version. */
+export function pieceOf(bytes: Uint8Array): Piece {
+  return { bytes, version: versionOf(bytes) };
+}
 
 /** The version of what has this content: the same for the same, everywhere. */
 export function versionOf(content: string | Uint8Array): string {
