@@ -1,5 +1,6 @@
-import { configKeys, EX_CONFIG, HELP, loadConfig } from "./config.ts";
-import type { Config } from "./config.ts";
+import { EX_CONFIG, HELP, loadConfig } from "./config.ts";
+import { configKeys } from "./config/keys.ts";
+import type { Config } from "./config/schema.ts";
 import { createLog, faultFields } from "./io/log.ts";
 import packageJson from "../package.json" with { type: "json" };
 

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/schema.ts";
 import { createEngine } from "../engine/create-engine.ts";
 import type { RunningEngine } from "../engine/create-engine.ts";
 import { PLANNER_DECIDER } from "../engine/decider.ts";

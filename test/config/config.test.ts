@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { configKeys, loadConfig } from "../../src/config.ts";
+import { loadConfig } from "../../src/config.ts";
+import { configKeys } from "../../src/config/keys.ts";
 import { DEFAULT_SETTINGS } from "../../src/model/settings.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "weir-config-"));
@@ -53,6 +54,21 @@ describe("the planner's configuration", () => {
         },
       },
     });
+  });
+
+  it("listens on a free port, but tells nobody to dial one that the next start changes", () => {
+    const free = "listen: {join: 127.0.0.1:0, agent: '[::1]:0', operator: 127.0.0.1:0, http: 127.0.0.1:0}";
+    expect(problemsOf(`${free}\nadvertise: {operator: [planner-1.example:7443]}\ntiming: {tickMs: 0}`)).toEqual([
+      expect.stringMatching(/^timing\.tickMs: 0 /),
+      expect.stringMatching(
+        /^listen\.join: "127\.0\.0\.1:0" is another port after each start.*; choose one, or set advertise\.join \(FILE:1\)$/,
+      ),
+      expect.stringMatching(/^listen\.agent: "::1:0" is another port .*advertise\.agent \(FILE:1\)$/),
+    ]);
+    const told = "advertise: {join: [a.example:1], agent: [a.example:2], operator: [a.example:3]}";
+    expect(problemsOf(`${free}\n${told}`)).toEqual([]);
+    const flag = loadConfig({ args: ["--listen.agent", "127.0.0.1:0"], env: {} });
+    expect(flag).toMatchObject({ ok: false, refusal: [expect.stringContaining("(flag --listen.agent)")] });
   });
 
   it("takes IPv6 addresses in brackets", () => {

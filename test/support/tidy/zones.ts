@@ -32,7 +32,7 @@ const ZONES: readonly (readonly [RegExp, Zone])[] = [
   [/^src\/cli\//, "cli"],
   [/^src\/console\//, "console"],
   [/^src\/main\.ts$/, "src-main"],
-  [/^src\/config\.ts$/, "src-config"],
+  [/^src\/config(\.ts$|\/)/, "src-config"],
   [/^agents\/core\//, "agents-core"],
   // A renderer is a file or a folder: render.ts, render-routes.ts, render/routes.ts.
   [/^agents\/mesh\/(.+\/)?render[^/]*(\/.+)?$/, "render"],
