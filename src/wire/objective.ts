@@ -7,6 +7,7 @@ import type {
 } from "../../proto/gen/weir/v1/traffic_pb.ts";
 import { DEFAULT_DOLLARS_PER_REQUEST_MS } from "../model/fleet-document.ts";
 import type { DeclaredObjective, QueueCurve } from "../model/service.ts";
+import { unreachable } from "../model/result.ts";
 import type { Checks } from "./checks.ts";
 
 /** A thousand dollars a second of one request: more is a slip of the unit. */
