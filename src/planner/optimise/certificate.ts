@@ -1,0 +1,80 @@
+import { costAt, loadAtSlope } from "./curve.ts";
+import type { CostCurve } from "./curve.ts";
+import { roomOf } from "./division.ts";
+import type { Division } from "./division.ts";
+
+/** The division's value, ms * requests per second. */
+export function objectiveOf({ places, members, amounts, costs, curves, loads }: Division): number {
+  let sum = 0;
+  for (let place = 0; place < places; place++) {
+    sum += costAt(curves[place] as CostCurve, loads[place] as number);
+    for (const flow of members[place] as number[]) {
+      const pair = flow * places + place;
+      sum += (amounts[pair] as number) * (costs[pair] as number);
+    }
+  }
+  return sum;
+}
+
+/**
+ * By how much at most a division that fits its prices is worse than the best, ms * requests per second, in O(places): the flows
+ * lie as at these prices, so only places whose load is not what its price would make it lose something.
+ */
+export function excessCost(division: Division, prices: Float64Array): number {
+  const { places, loads, fixed, curves } = division;
+  let excess = 0;
+  for (let place = 0; place < places; place++) {
+    const [price, load] = [prices[place] as number, loads[place] as number];
+    const here = costAt(curves[place] as CostCurve, load) - price * (load - (fixed[place] as number));
+    excess += Math.max(0, here - leastCost(division, place, price));
+  }
+  return excess;
+}
+
+/** The least of `C(X) - price * moving load` over all loads that the place may have. */
+function leastCost({ curves, fixed, limits, loads }: Division, place: number, price: number): number {
+  const [curve, rest] = [curves[place] as CostCurve, fixed[place] as number];
+  const wanted = loadAtSlope(curve, price, loads[place] as number);
+  const load = Math.max(rest, Math.min(wanted, limits[place] as number));
+  return load === Infinity ? -Infinity : costAt(curve, load) - price * (load - rest);
+}
+
+/**
+ * Lagrangian bound: what the flows and the places would cost if each chose freely at these prices. No division within the
+ * limits and ceilings costs less, whatever the prices.
+ */
+export function dualBound(division: Division, prices: Float64Array): number {
+  let bound = 0;
+  for (let place = 0; place < division.places; place++) bound += leastCost(division, place, prices[place] as number);
+  for (let flow = 0; flow < division.flows; flow++)
+    bound += division.ceilings === undefined ? cheapest(division, prices, flow) : cheapestFill(division, prices, flow);
+  return bound;
+}
+
+/** What the flow costs at its cheapest place; nothing when it has none. */
+function cheapest({ costs, demands, places }: Division, prices: Float64Array, flow: number): number {
+  let least = Infinity;
+  for (let place = 0; place < places; place++)
+    least = Math.min(least, (costs[flow * places + place] as number) + (prices[place] as number));
+  return least === Infinity ? 0 : least * (demands[flow] as number);
+}
+
+/** What the flow costs when it fills the cheapest places up to its ceilings. */
+function cheapestFill({ costs, ceilings, demands, places }: Division, prices: Float64Array, flow: number): number {
+  const costOf = (place: number) => (costs[flow * places + place] as number) + (prices[place] as number);
+  const order = Array.from(prices.keys())
+    .filter((place) => costOf(place) !== Infinity)
+    .toSorted((a, b) => costOf(a) - costOf(b));
+  let [rest, sum] = [demands[flow] as number, 0];
+  for (const place of order) {
+    const part = Math.min(rest, ceilings?.[flow * places + place] ?? Infinity);
+    sum += part * costOf(place);
+    rest -= part;
+  }
+  return sum;
+}
+
+/** What one more request costs at each place, ms: its slope, and what its limit is worth where that binds. */
+export function marginalPrices(division: Division, prices: Float64Array): Float64Array {
+  return prices.map((price, place) => (roomOf(division, place) > 0 ? (division.slopes[place] as number) : price));
+}

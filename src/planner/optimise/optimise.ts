@@ -1,0 +1,95 @@
+import { balance } from "./balance.ts";
+import { dualBound, excessCost, marginalPrices, objectiveOf } from "./certificate.ts";
+import { emptyDivision, roomOf, settleLoads } from "./division.ts";
+import type { Division } from "./division.ts";
+import { findPaths, noPaths } from "./paths.ts";
+import type { Paths } from "./paths.ts";
+import type { TransportPlan, TransportProblem } from "./problem.ts";
+import { pushTo } from "./push.ts";
+import { relieve } from "./relief.ts";
+import { largestCost, startCold, startWarm } from "./start.ts";
+
+/** How far to go, and from where. */
+export interface OptimiseOptions {
+  /** Certified relative gap that is good enough. */
+  readonly gap?: number;
+  /** Amounts of an earlier plan of the same flows and places; saves most of the work when little has changed. */
+  readonly start?: readonly (readonly number[])[];
+}
+
+/** Good enough where nobody says: below what integer weights cost. */
+const DEFAULT_GAP = 1e-4;
+
+/**
+ * The best division, with the proof of how good it is. Pure and deterministic; ends after a number of rounds that follows from the size, with the
+ * gap that it has got to.
+ *
+ * Convex successive shortest paths: Dijkstra's algorithm over the residual graph of places finds what pays most to move
+ * (paths.ts), exact line searches move it (push.ts), and places joined by divided flows are brought onto one level at once
+ * (balance.ts), where moves between two places at a time would only creep. No cycle of moves ever saves anything on the
+ * way, so the paths' prices certify the division (certificate.ts). Limits bind exactly: a full place takes part in ways,
+ * not as their end.
+ *
+ * Ceilings that leave a flow no way to be placed whole are widened alike by the least factor that does.
+ */
+export function optimise(problem: TransportProblem, options: OptimiseOptions = {}): TransportPlan {
+  const division = emptyDivision(problem);
+  const paths = noPaths(division.places);
+  const isWarm = options.start !== undefined && startWarm(division, paths, options.start);
+  if (!isWarm) startCold(division, paths);
+  const overload = relieve(division, paths, grainOf(division));
+  improve(division, paths, options.gap ?? DEFAULT_GAP);
+  settleLoads(division);
+  return { ...planOf(division, paths), overload };
+}
+
+/** Costs that differ by less than this are equal but for roundings, ms. */
+function grainOf(division: Division): number {
+  return 1e-12 * largestCost(division) + 1e-13 * Math.max(0, ...division.slopes);
+}
+
+/** More than any problem has been seen to take; a round is one search for paths. */
+function mostRounds({ flows, places }: Division): number {
+  return 200 + 20 * (flows + places);
+}
+
+function improve(division: Division, paths: Paths, gap: number): void {
+  const grain = 1e-12 * largestCost(division);
+  for (let round = mostRounds(division); round > 0; round--) {
+    findPaths(division, paths, division.slopes);
+    if (excessCost(division, paths.prices) <= gap * objectiveOf(division)) return;
+    const grainMs = grain + 1e-13 * Math.max(0, ...division.slopes);
+    let hasMoved = false;
+    for (const target of targetsOf(division, paths, grainMs))
+      hasMoved = pushTo(division, paths, target, grainMs) || hasMoved;
+    if (!hasMoved) return;
+    for (let pass = division.places; pass > 0 && balance(division, paths, grainMs); pass--);
+    if (round % 16 === 0) settleLoads(division);
+  }
+}
+
+/** Places where it pays to move something to, the best first. */
+function targetsOf(division: Division, { prices, parents }: Paths, grainMs: number): readonly number[] {
+  const gain = (place: number) => (prices[place] as number) - (division.slopes[place] as number);
+  return Array.from(prices.keys())
+    .filter((place) => parents[place] !== -1 && gain(place) > grainMs && roomOf(division, place) > 0)
+    .toSorted((a, b) => gain(b) - gain(a) || a - b);
+}
+
+function planOf(division: Division, { prices }: Paths): Omit<TransportPlan, "overload"> {
+  const { flows, places, amounts, costs } = division;
+  const objective = objectiveOf(division);
+  const marginal = marginalPrices(division, prices);
+  const bound = Math.min(objective, Math.max(dualBound(division, prices), dualBound(division, marginal)));
+  const rows = Array.from({ length: flows }, (_, flow) => flow * places);
+  return {
+    amountsRps: rows.map((row) => [...amounts.subarray(row, row + places)]),
+    objective,
+    bound,
+    gap: objective > 0 ? (objective - bound) / objective : 0,
+    pricesMs: [...marginal],
+    unplaceable: [...rows.keys()].filter((flow) =>
+      costs.subarray(flow * places, (flow + 1) * places).every((cost) => cost === Infinity),
+    ),
+  };
+}
