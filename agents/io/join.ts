@@ -14,6 +14,7 @@ import type { SignedCertificate } from "./identity.ts";
 import type { AgentLog } from "./log.ts";
 import { CallFailure, call, openPlanner, splitAddress } from "./planner-client.ts";
 import { makeSigningRequest } from "./signing-request.ts";
+import type { SigningRequest } from "./signing-request.ts";
 
 /** What joining brings. */
 export interface Joined extends SignedCertificate {
@@ -40,18 +41,19 @@ const BACK_OFF_MS_MAX = 15_000;
 
 /**
  * Redeems a join token: finds a planner whose authority has the pinned key, makes a key here, has it signed. Tries again,
- * with full jitter, while no planner answers; throws `JoinRefused` when one says no, or when every listener shows another
- * authority. Nothing of the token is sent before the authority's key is the pinned one: without that, anybody in
+ * with full jitter and the same key, while no planner answers: a token is used up for a key, and the answer may be what
+ * was lost. Throws `JoinRefused` when one says no, or when every listener shows another authority. Nothing of the token is sent before the authority's key is the pinned one: without that, anybody in
  * between could take it.
  */
 export async function joinFleet(options: JoinOptions): Promise<Joined> {
   const { token, log, signal } = options;
   const ticket = decodeJoinToken(token);
   if (!ticket.ok) throw new JoinRefused(`${ticket.refusal.code}: ${ticket.refusal.message}`);
+  const signing = await makeSigningRequest();
   for (let failures = 0; !signal.aborted; failures += 1) {
     const address = ticket.value.addresses[failures % ticket.value.addresses.length] ?? "";
     try {
-      return await joinAt(address, ticket.value, options);
+      return await joinAt(address, { ticket: ticket.value, signing }, options);
     } catch (cause) {
       if (cause instanceof JoinRefused) throw cause;
       log.warn({ address, cause: messageOf(cause) }, "cannot join yet");
@@ -62,9 +64,13 @@ export async function joinFleet(options: JoinOptions): Promise<Joined> {
   throw new JoinRefused("stopped before a planner answered");
 }
 
-async function joinAt(address: string, ticket: JoinTicket, { token, uid }: JoinOptions): Promise<Joined> {
+async function joinAt(
+  address: string,
+  { ticket, signing }: { readonly ticket: JoinTicket; readonly signing: SigningRequest },
+  { token, uid }: JoinOptions,
+): Promise<Joined> {
   const authority = await pinnedAuthority(address, ticket.pin);
-  const { keyPem, der } = await makeSigningRequest();
+  const { keyPem, der } = signing;
   const client = openPlanner(address, authority);
   try {
     const message = { token, csr: der, clusterUid: uid };

@@ -33,12 +33,14 @@ export const DEFAULT_RTT_MS = 100;
  */
 export type Membership = "registered" | "pending" | "accepted" | "active" | "revoked";
 
-/** One join token: stored hashed, one use. */
+/** One join token: stored hashed, for one key. */
 export interface JoinToken {
   /** SHA-256 of the token's secret, hex. */
   readonly secretHash: string;
   readonly expiresAtMs: number;
   readonly redeemedAtMs?: number;
+  /** SHA-256 of the public key that it was redeemed for, hex. */
+  readonly redeemedForKey?: string;
 }
 
 /** Judgement over a cluster's health (features C8). Unknown is not dead, and unknown moves nothing. */

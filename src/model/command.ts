@@ -48,7 +48,14 @@ export type Command =
       readonly secretHash: string;
       readonly expiresAtMs: number;
     }
-  | { readonly kind: "redeem-token"; readonly secretHash: string; readonly uid: string; readonly serial: string }
+  | {
+      readonly kind: "redeem-token";
+      readonly secretHash: string;
+      readonly uid: string;
+      readonly serial: string;
+      /** SHA-256 of the certified public key, hex: whoever joins again with the same key is the same. */
+      readonly publicKeyHash?: string;
+    }
   | { readonly kind: "accept-cluster"; readonly cluster: ClusterId; readonly expectedResourceVersion?: number }
   | {
       readonly kind: "greet-cluster";

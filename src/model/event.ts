@@ -20,7 +20,13 @@ export type FleetEvent =
       readonly secretHash: string;
       readonly expiresAtMs: number;
     }
-  | { readonly kind: "token-redeemed"; readonly cluster: ClusterId; readonly uid: string; readonly serial: string }
+  | {
+      readonly kind: "token-redeemed";
+      readonly cluster: ClusterId;
+      readonly uid: string;
+      readonly serial: string;
+      readonly publicKeyHash?: string;
+    }
   | { readonly kind: "cluster-accepted"; readonly cluster: ClusterId }
   | {
       readonly kind: "cluster-greeted";

@@ -63,8 +63,10 @@ function registered(spec: ClusterSpec, atMs: number): ClusterState {
   };
 }
 
-function redeemed(before: ClusterState, { uid, serial }: EventOf<"token-redeemed">, atMs: number): ClusterState {
-  const token = before.token === undefined ? {} : { token: { ...before.token, redeemedAtMs: atMs } };
+function redeemed(before: ClusterState, event: EventOf<"token-redeemed">, atMs: number): ClusterState {
+  const { uid, serial, publicKeyHash } = event;
+  const key = publicKeyHash === undefined ? {} : { redeemedForKey: publicKeyHash };
+  const token = before.token === undefined ? {} : { token: { ...before.token, redeemedAtMs: atMs, ...key } };
   return { ...issued(before, serial), ...token, membership: "pending", uid };
 }
 

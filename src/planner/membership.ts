@@ -42,24 +42,38 @@ function checkToken(secretHash: string, lifeMs: number): Check {
 }
 
 /**
- * Uses a join token up. Whatever is wrong with it, the answer is the same, so that trying tells nothing: unknown, used,
- * expired, or presented by another cluster than it was made for.
+ * Uses a join token up for one key. A repeat for the same key by the same cluster is the same use, whose answer was lost:
+ * it gets another certificate, until the agent has shown itself. Whatever else is wrong with a token, the answer is the
+ * same, so that trying tells nothing: unknown, used, expired, or presented by another cluster than it was made for.
  */
 export function redeemToken(state: FleetState, command: Of<"redeem-token">, atMs: number): Decision {
   const found = [...state.clusters.values()].find(({ token }) => token?.secretHash === command.secretHash);
-  if (found === undefined || !isRedeemable(found, command.uid, atMs)) {
-    const message =
-      "the join token is not valid for this cluster (unknown, used, expired, or made for another); register anew";
-    return reject("TOKEN_INVALID", "token", message);
+  if (found !== undefined && isAlive(found, atMs)) {
+    const { cluster } = found.spec;
+    const { uid, serial, publicKeyHash } = command;
+    const key = publicKeyHash === undefined ? {} : { publicKeyHash };
+    if (isRedeemable(found, uid)) return decided({ kind: "token-redeemed", cluster, uid, serial, ...key });
+    if (isRepeat(found, command)) return decided({ kind: "certificate-renewed", cluster, serial });
   }
-  const { uid, serial } = command;
-  return decided({ kind: "token-redeemed", cluster: found.spec.cluster, uid, serial });
+  const message =
+    "the join token is not valid for this cluster (unknown, used, expired, or made for another); register anew";
+  return reject("TOKEN_INVALID", "token", message);
 }
 
-function isRedeemable({ spec, token, membership }: ClusterState, uid: string, atMs: number): boolean {
-  if (token === undefined || membership !== "registered") return false;
-  if (token.redeemedAtMs !== undefined || token.expiresAtMs <= atMs || uid === "") return false;
+function isAlive({ token }: ClusterState, atMs: number): boolean {
+  return token !== undefined && token.expiresAtMs > atMs;
+}
+
+function isRedeemable({ spec, token, membership }: ClusterState, uid: string): boolean {
+  if (membership !== "registered" || token?.redeemedAtMs !== undefined || uid === "") return false;
   return spec.expectedUid === undefined || spec.expectedUid === uid;
+}
+
+/** Whoever has the key has the certificate's power already: to the token alone this gives nothing. */
+function isRepeat(known: ClusterState, { uid, publicKeyHash }: Of<"redeem-token">): boolean {
+  const isWaiting = known.membership === "pending" || known.membership === "accepted";
+  const isSame = publicKeyHash !== undefined && publicKeyHash === known.token?.redeemedForKey && uid === known.uid;
+  return isWaiting && isSame && !known.isQuarantined;
 }
 
 /** The second right beside the token: lets a pending cluster connect. */

@@ -86,6 +86,43 @@ describe("redeeming a token", () => {
     expect(play.refuses(redeem("eu-west")).code).toBe("TOKEN_INVALID");
   });
 
+  it("gives the same key another certificate, for its answer may have been lost, until its agent has shown itself", () => {
+    const play = registered();
+    const mine = { publicKeyHash: "key-1" };
+    play.do(redeem("eu-west", mine));
+    expect(play.do(redeem("eu-west", { ...mine, serial: "0b" }))).toMatchObject([{ kind: "certificate-renewed" }]);
+    expect(play.cluster("eu-west")).toMatchObject({ membership: "pending", issuedSerials: ["0a-eu-west", "0b"] });
+    play.do({ kind: "accept-cluster", cluster: cluster("eu-west") });
+    play.do(redeem("eu-west", { ...mine, serial: "0c" }));
+    expect(play.cluster("eu-west").membership).toBe("accepted");
+    play.do(aGreeting("eu-west", { serial: "0c" }));
+    expect(play.refuses(redeem("eu-west", mine)).code).toBe("TOKEN_INVALID");
+  });
+
+  it.each<[string, object, number]>([
+    ["another key", { publicKeyHash: "key-2" }, 0],
+    ["no key", {}, 0],
+    ["the same key at another cluster", { publicKeyHash: "key-1", uid: "uid-other" }, 0],
+    ["the same key after the token's life", { publicKeyHash: "key-1" }, HOUR_MS],
+  ])("is used up for %s", (_what, change, afterMs) => {
+    const play = registered();
+    play.do(redeem("eu-west", { publicKeyHash: "key-1" }));
+    play.atMs += afterMs;
+    expect(play.refuses(redeem("eu-west", change)).code).toBe("TOKEN_INVALID");
+  });
+
+  it("is used up for the same key once the cluster is revoked or quarantined", () => {
+    for (const end of [
+      { kind: "revoke-cluster", reason: "r" },
+      { kind: "quarantine-cluster", detail: "d" },
+    ] as const) {
+      const play = registered();
+      play.do(redeem("eu-west", { publicKeyHash: "key-1" }));
+      play.do({ ...end, cluster: cluster("eu-west") });
+      expect(play.refuses(redeem("eu-west", { publicKeyHash: "key-1" })).code).toBe("TOKEN_INVALID");
+    }
+  });
+
   it("answers every wrong token with the same words", () => {
     const play = registered("eu-west", { expectedUid: "uid-right" });
     const off = secretHash("eu-west").replace(/.$/, (last) => (last === "0" ? "1" : "0"));

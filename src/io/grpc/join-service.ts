@@ -49,8 +49,10 @@ async function join(request: JoinRequest, { call, options }: { call: Call; optio
   const identity = { kind: "cluster" as const, name: cluster };
   const issued = await issue(authority, { identity, publicKey, nowMs: clock.nowMs(), ttlMs });
   const secretHash = found.value.token?.secretHash ?? "";
-  const command = { kind: "redeem-token" as const, secretHash, uid: clusterUid, serial: issued.serial };
-  // The token is used up in the log before the certificate leaves: of two who have it, one gets in.
+  const publicKeyHash = createHash("sha256").update(publicKey).digest("hex");
+  const command = { kind: "redeem-token" as const, secretHash, uid: clusterUid, serial: issued.serial, publicKeyHash };
+  // The token is used up in the log before the certificate leaves: of two who have it, one gets in. The request is signed
+  // by its key, so that whoever asks again with the key of the first is the first, whose answer was lost.
   const committed = await engine.submit({ command, actor: call.actor, requestId: "", requestDigest: "" }, call.signal);
   if (!committed.ok) return committed;
   return ok({

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { JoinService } from "../../../proto/gen/weir/v1/agent_pb.ts";
@@ -41,6 +42,12 @@ async function join(token: string, request: { csr?: Uint8Array; clusterUid?: str
   return outcome;
 }
 
+/** Serial number of the certificate in an answer, hex. */
+function serialIn(outcome: Outcome): string | undefined {
+  const chain = outcome.ok ? (outcome.value["certificateChainPem"] as string) : "";
+  return new X509Certificate(chain).serialNumber.toLowerCase();
+}
+
 describe("joining", () => {
   it("gives a certificate for the token's cluster, whatever the request names", async () => {
     const token = await register("joins-well");
@@ -50,6 +57,21 @@ describe("joining", () => {
     const chain = (outcome as unknown as { value: { certificateChainPem: string } }).value.certificateChainPem;
     expect(bad.namesIn(chain)).toBe("URI:spiffe://weir/cluster/joins-well/agent");
     expect(planner.engine.state().clusters.get("joins-well" as never)?.membership).toBe("pending");
+  });
+
+  it("answers a repeat with the same key, whose first answer was lost, and nobody else who has the token", async () => {
+    const token = await register("asks-twice");
+    const keys = await makeKeys();
+    const [first, again] = [await join(token, { csr: await makeRequest(keys) }), await makeRequest(keys)];
+    const repeat = await join(token, { csr: again });
+    expect([first, repeat]).toMatchObject([{ ok: true }, { ok: true, value: { cluster: "asks-twice" } }]);
+    expect(serialIn(repeat)).not.toBe(serialIn(first));
+    expect(planner.engine.state().clusters.get("asks-twice" as never)).toMatchObject({
+      membership: "pending",
+      issuedSerials: [serialIn(first), serialIn(repeat)],
+    });
+    expect(await join(token)).toMatchObject({ ok: false, code: "TOKEN_INVALID" });
+    expect(await join(token, { csr: again, clusterUid: "uid-2" })).toMatchObject({ ok: false, code: "TOKEN_INVALID" });
   });
 
   it("puts the CA's pin and the join addresses into the token, and keeps only its secret's hash", async () => {
