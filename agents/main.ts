@@ -3,7 +3,7 @@ import { once } from "node:events";
 import manifest from "../package.json" with { type: "json" };
 import type { ClusterId } from "../src/model/ids.ts";
 import { HELP, configure, foldersOf } from "./config.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/settings.ts";
 import type { Mesh } from "./core/ports.ts";
 import { SYSTEM_CLOCK as clock } from "./io/clock.ts";
 import { messageOf } from "./io/durable-file.ts";

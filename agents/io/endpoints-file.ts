@@ -8,7 +8,7 @@ import { refuse, ok } from "../../src/model/result.ts";
 import type { Result } from "../../src/model/result.ts";
 import type { LocalEndpoint, LocalEndpoints } from "../core/ports.ts";
 import { messageOf } from "./durable-file.ts";
-import { readYaml } from "../config.ts";
+import { readYaml } from "../config/yaml.ts";
 
 /** Told of every change that is sound, and of every one that is not. */
 export interface EndpointsListener {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ClusterId } from "../../src/model/ids.ts";
 import { decodeJoinToken } from "../../src/wire/join-token.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/settings.ts";
 import type { AgentClock } from "../core/ports.ts";
 import { messageOf } from "./durable-file.ts";
 import type { AgentIdentity, IdentityFiles } from "./identity.ts";

@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/settings.ts";
 
 /** Where the agent says what it does: a fixed phrase, the data in fields. */
 export interface AgentLog {

@@ -1,6 +1,6 @@
 import type { ClusterId } from "../../src/model/ids.ts";
 import { badName } from "../../src/model/names.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/settings.ts";
 
 /** Prints the start-up configuration of a cluster's Envoys; returns what is wrong instead, when something is. */
 export async function printBootstrap({ mesh }: Config, cluster: string): Promise<string | undefined> {

@@ -1,5 +1,5 @@
 import { toHello } from "../../src/wire/link.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/settings.ts";
 import { heldHashes } from "../core/holding.ts";
 import type { AgentClock, AgentStatus, Mesh } from "../core/ports.ts";
 import { DEFAULT_HEALTH_TIMING, Health } from "../health/health.ts";

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { HELP, configure } from "../../agents/config.ts";
-import type { Config } from "../../agents/config.ts";
+import type { Config } from "../../agents/config/settings.ts";
 import { aFolder } from "./io/folders.ts";
 
 const SOUND = "mesh: {kind: memory}\n";

@@ -40,7 +40,7 @@ const ZONES: readonly (readonly [RegExp, Zone])[] = [
   [/^agents\/health\//, "health"],
   [/^agents\/io\//, "agents-io"],
   [/^agents\/main\.ts$/, "agents-main"],
-  [/^agents\/config\.ts$/, "agents-config"],
+  [/^agents\/config(\.ts$|\/)/, "agents-config"],
   [/^proto\/gen\//, "gen"],
   [/^deploy\//, "deploy"],
   [/^test\//, "test"],
