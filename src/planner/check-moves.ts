@@ -1,9 +1,11 @@
 import type { DestinationKey, Weighted } from "../model/destination.ts";
 import { keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
+import type { ServiceState } from "../model/fleet.ts";
 import type { ClusterId } from "../model/ids.ts";
+import type { Deployment } from "../model/service.ts";
 import { objection, plannedClusters, plannedRouteSet } from "./checked.ts";
 import type { Checked, Objection } from "./checked.ts";
-import { heldBy, heldWeight, judgeAll } from "./check-standing.ts";
+import { heldBy, heldWeight, judgeAll, ruleBroken } from "./check-standing.ts";
 import type { Judged } from "./check-standing.ts";
 
 /** One source's move, as the checker reads it. */
@@ -35,7 +37,9 @@ function movedBy(cluster: ClusterId, checked: Checked): Moved {
 
 /** Leaving, cordoned, unknown and returning destinations rise above their ceiling only where nothing else is left. */
 function checkRises({ cluster, held, next, judged }: Moved): Objection {
-  const staying = judged.filter(({ bar, isLeaving }) => bar === undefined && !isLeaving);
+  const staying = judged.filter(
+    ({ bar, forbidden, isLeaving }) => bar === undefined && forbidden === undefined && !isLeaving,
+  );
   const areCeilingsKept = staying.reduce((sum, { most }) => sum + most, 0) >= WEIGHT_TOTAL;
   for (const { destination, isLeaving, most } of judged) {
     const weight = heldWeight(next, destination);
@@ -113,13 +117,16 @@ function checkRescue({ cluster, held, next, judged }: Moved, { state, service, p
  */
 function checkLoads(moved: readonly Moved[], checked: Checked): Objection {
   const { service, plan } = checked;
+  const { isolation = "none", maxShare = 1 } = service.spec.policy ?? {};
+  // Who must stay at home, or spread, may overload somebody while there is room elsewhere.
+  if (isolation !== "none" || maxShare < 1) return undefined;
   if (plan.urgency === "emergency" || Object.keys(service.pins).length > 0 || !hasRoom(checked)) return undefined;
   const before = loads(moved, ({ held, next }) => held ?? next, checked);
   const after = loads(moved, ({ next }) => next, checked);
   const rounding = moved.reduce((sum, { cluster }) => sum + demand(cluster, checked), 0) / WEIGHT_TOTAL;
   for (const deployment of service.spec.deployments) {
     const key = keyOf(deployment);
-    const capacityRps = deployment.capacityRps ?? service.reported[key]?.capacityRps;
+    const capacityRps = capacityOf(deployment, service);
     if (capacityRps === undefined) continue;
     const most = Math.max(capacityRps, before.get(key) ?? 0) + rounding;
     const load = after.get(key) ?? 0;
@@ -144,12 +151,20 @@ function hasRoom(checked: Checked): boolean {
         !cluster.isQuarantined &&
         cluster.drain === undefined &&
         cluster.ramp === undefined &&
+        ruleBroken({ source: deployment.cluster, destination: deployment.cluster }, service, state) === undefined &&
         (cluster.spec.gateway ?? cluster.gateway) !== undefined &&
         service.reported[keyOf(deployment)]?.readyEndpoints !== 0;
-      return isOpen ? (deployment.capacityRps ?? service.reported[keyOf(deployment)]?.capacityRps ?? Infinity) : 0;
+      return isOpen ? (capacityOf(deployment, service) ?? Infinity) : 0;
     });
   const roomRps = rooms.reduce((sum, room) => sum + room, 0) * settings.utilisationMax;
   return plannedClusters(checked).reduce((sum, cluster) => sum + demand(cluster, checked), 0) <= roomRps;
+}
+
+/** Declared by itself or by a curve, else reported. */
+function capacityOf(deployment: Deployment, { reported }: ServiceState): number | undefined {
+  const { capacityRps, curve } = deployment;
+  const fullRps = curve === undefined ? undefined : (curve.servers / curve.meanWorkMs) * 1_000;
+  return capacityRps ?? fullRps ?? reported[keyOf(deployment)]?.capacityRps;
 }
 
 function demand(cluster: ClusterId, { state, service }: Checked): number {

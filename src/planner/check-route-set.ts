@@ -1,10 +1,10 @@
-import type { Destination, Split } from "../model/destination.ts";
+import type { Destination, Split, Weighted } from "../model/destination.ts";
 import { keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
 import type { ClusterId } from "../model/ids.ts";
 import type { Route, RouteSet, Rule } from "../model/plan.ts";
 import { objection } from "./checked.ts";
 import type { Checked, Objection } from "./checked.ts";
-import { judgeAll } from "./check-standing.ts";
+import { heldBy, heldWeight, judgeAll } from "./check-standing.ts";
 import type { Judged } from "./check-standing.ts";
 
 /** A route set in its place in the plan. */
@@ -21,9 +21,14 @@ export interface Placed {
 export function checkRouteSet(placed: Placed, checked: Checked): Objection {
   const judged = judgeAll(checked.state, checked.service, placed.cluster);
   const isUnchanged = checked.service.released[placed.cluster] === checked.plan.routeSets[placed.cluster];
-  const nobodyServes = judged.every(({ bar }) => bar !== undefined);
+  const nobodyServes = judged.every(({ bar, forbidden }) => bar !== undefined || forbidden !== undefined);
   if (isUnchanged && (nobodyServes || checked.state.freeze !== undefined)) return undefined;
-  return checkIdentity(placed, checked) ?? checkRules(placed, judged) ?? checkReaches(placed, checked);
+  return (
+    checkIdentity(placed, checked) ??
+    checkRules(placed, judged) ??
+    checkForbidden(placed, judged, heldBy(checked.state, checked.service, placed.cluster)) ??
+    checkReaches(placed, checked)
+  );
 }
 
 function checkIdentity({ cluster, routeSet, field }: Placed, { service }: Checked): Objection {
@@ -83,10 +88,38 @@ function checkDestination(destination: Destination, judged: readonly Judged[], f
   return objection("NO_SERVING_TARGET", field, `${key} ${found.bar}`);
 }
 
+/** What the policy forbids gets no more than it had, and is nobody's fallback. */
+function checkForbidden(
+  { cluster, routeSet, field }: Placed,
+  judged: readonly Judged[],
+  held: readonly Weighted[] | undefined,
+): Objection {
+  const rules = new Map(judged.map(({ destination, forbidden }) => [keyOf(destination), forbidden]));
+  for (const [index, { routes }] of routeSet.rules.entries()) {
+    for (const { destination, weight, fallback } of routes) {
+      const at = `${field}.rules[${index}].routes`;
+      const before = heldWeight(held, destination);
+      const rule = rules.get(keyOf(destination));
+      if (rule !== undefined && weight > before) {
+        const text = `${keyOf(destination)} may not serve ${cluster} (${rule}): ${before} may not rise to ${weight}`;
+        return objection("POLICY_FORBIDS", at, text);
+      }
+      const other = fallback.find((entry) => rules.get(keyOf(entry.destination)) !== undefined);
+      if (other === undefined) continue;
+      const text = `${keyOf(other.destination)} may not serve ${cluster} (${rules.get(keyOf(other.destination)) ?? ""}), as a fallback neither`;
+      return objection("POLICY_FORBIDS", at, text);
+    }
+  }
+  return undefined;
+}
+
 /** What is lost is a cluster, so that no fallback may lead into another version there. */
 function checkFallback({ destination, fallback }: Route, judged: readonly Judged[], at: string): Objection {
   const field = `${at}.fallback`;
-  const others = judged.filter((found) => found.bar === undefined && found.destination.cluster !== destination.cluster);
+  const others = judged.filter(
+    (found) =>
+      found.bar === undefined && found.forbidden === undefined && found.destination.cluster !== destination.cluster,
+  );
   if (fallback.length === 0) {
     if (others.length === 0) return undefined;
     const names = others.map((found) => keyOf(found.destination)).join(", ");

@@ -8,6 +8,8 @@ export interface Judged {
   readonly destination: Destination;
   /** Why it must not get anything; undefined: it may. */
   readonly bar?: string;
+  /** The rule of the service's policy by which its weight may only fall; undefined: none. */
+  readonly forbidden?: string;
   /** Whether it is leaving: its weight may only fall. */
   readonly isLeaving: boolean;
   /** Highest weight it may have. */
@@ -37,9 +39,11 @@ export function judgeAll(state: FleetState, service: ServiceState, source: Clust
     const isEmpty = service.reported[keyOf(destination)]?.readyEndpoints === 0;
     const bar =
       barOf(destination, state, source) ?? (isEmpty && emptied === "believed" ? "has no ready endpoint" : undefined);
+    const forbidden = ruleBroken({ source, destination: cluster }, service, state);
     return {
       destination,
       ...(bar !== undefined && { bar }),
+      ...(forbidden !== undefined && { forbidden }),
       isLeaving: state.clusters.get(cluster)?.drain !== undefined,
       most: mostOf(destination, { state, source, held, isDoubted: isEmpty && emptied === "doubted" }),
     };
@@ -54,6 +58,24 @@ function barOf(destination: Destination, state: FleetState, source: ClusterId): 
   if (cluster.verdict === "dead") return "is in a dead cluster";
   if (cluster.isQuarantined) return "is in a quarantined cluster";
   return (cluster.spec.gateway ?? cluster.gateway) === undefined ? "has no gateway" : undefined;
+}
+
+/** What of a policy keeps a source's requests from a cluster, whoever is alive. */
+export function ruleBroken(
+  { source, destination }: { readonly source: ClusterId; readonly destination: ClusterId },
+  { spec: { policy } }: ServiceState,
+  state: FleetState,
+): string | undefined {
+  if (policy === undefined) return undefined;
+  if (policy.isolation === "strict" && source !== destination) return "isolation strict";
+  if (policy.allowedClusters !== undefined && !policy.allowedClusters.includes(destination)) return "allowedClusters";
+  if (policy.deniedClusters.includes(destination)) return "deniedClusters";
+  const cluster = state.clusters.get(destination)?.spec;
+  // As selectors have it, a region counts as the label of that name.
+  const labels = new Map(Object.entries({ region: cluster?.region, ...cluster?.labels }));
+  for (const [key, value] of Object.entries(policy.requiredLabels))
+    if (labels.get(key) !== value) return `requiredLabels ${key}=${value}`;
+  return undefined;
 }
 
 /** Two clusters or more, and more than half of those alive, without a ready endpoint are not believed. */

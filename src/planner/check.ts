@@ -19,7 +19,7 @@ const SHRINK_ROUTES_MAX = 5;
  * Judges a proposed plan from the state alone, whatever computed it. Shares no code with what plans: the same mistake
  * would have to be made twice. Every route set that the plan names must already be in `state.routeSets`.
  * Refuses UNKNOWN_SERVICE, UNKNOWN_CLUSTER, INPUT_SHRINK, EMPTY_PLAN, WEIGHT_TYPE, WEIGHTS_SUM, UNKNOWN_DESTINATION,
- * NO_SERVING_TARGET, OVER_CAPACITY, and PLAN_CHECK_FAILED for everything else.
+ * NO_SERVING_TARGET, POLICY_FORBIDS, OVER_CAPACITY, and PLAN_CHECK_FAILED for everything else.
  */
 export function checkPlan(state: FleetState, plan: ServicePlan, settings: Settings): Result<void, Refusal> {
   const service = state.services.get(plan.service);

@@ -5,6 +5,7 @@ import type { FleetEvent } from "../model/event.ts";
 import type { FleetState, ServiceState } from "../model/fleet.ts";
 import { compareNames } from "../model/ids.ts";
 import type { ClusterId } from "../model/ids.ts";
+import { OPEN_POLICY } from "../model/service.ts";
 import { ok } from "../model/result.ts";
 import type { Result } from "../model/result.ts";
 import type { Refusal } from "../model/refusal.ts";
@@ -14,6 +15,7 @@ import { checkVersion, decided, firstObjection, PASSED, reject } from "./decisio
 import type { Check, Decision } from "./decision.ts";
 import { runsIn } from "./evolve-membership.ts";
 import { findCluster } from "./membership.ts";
+import { ruleAgainst } from "./policy.ts";
 import { firstCeiling } from "./ramp.ts";
 import { demandingSources, demandOf, isEmptied, isServing, roomOf } from "./room.ts";
 import { sendersTo } from "./released.ts";
@@ -118,28 +120,54 @@ type DrainNumbers = Pick<DrainRequest, "maxStepWeight" | "bakeMs" | "deadlineAtM
 function checkSurvivors(state: FleetState, cluster: ClusterId, settings: Settings): Check {
   const services = [...state.services].toSorted(([a], [b]) => compareNames(a, b)).map(([, service]) => service);
   for (const service of services.filter((found) => runsIn(found, cluster))) {
-    const survivors = survivorsOf(state, service, cluster);
-    const objection = survivors.length === 0 ? nowhere(state, service, cluster) : tight(service, survivors, settings);
+    const survivors = survivorsOf(state, service, { leaving: cluster });
+    const objection = firstObjection(
+      () => stranded(state, service, cluster),
+      () => (survivors.length === 0 ? PASSED : tight(service, survivors, settings)),
+    );
     if (!objection.ok) return objection;
   }
   return PASSED;
 }
 
-/** Destinations elsewhere that serve what everybody gets who is not told otherwise. */
-export function survivorsOf(state: FleetState, service: ServiceState, leaving: ClusterId): readonly Destination[] {
+/** Whom a drain leaves with what. */
+export interface Leaving {
+  readonly leaving: ClusterId;
+  /** Whose requests are to go elsewhere; undefined: anybody's. */
+  readonly source?: ClusterId;
+}
+
+/** Destinations elsewhere that serve what everybody gets who is not told otherwise, and that the policy lets the source use. */
+export function survivorsOf(
+  state: FleetState,
+  service: ServiceState,
+  { leaving, source }: Leaving,
+): readonly Destination[] {
   return service.spec.deployments.filter(
     (deployment) =>
       deployment.cluster !== leaving &&
       deployment.version === service.spec.stableVersion &&
       isServing(state, deployment.cluster) &&
-      !isEmptied(service, deployment),
+      !isEmptied(service, deployment) &&
+      // Nobody's isolation keeps a cluster from its own callers.
+      ruleAgainst({ source: source ?? deployment.cluster, destination: deployment.cluster }, service.spec, state) ===
+        undefined,
   );
 }
 
-function nowhere(state: FleetState, { spec }: ServiceState, cluster: ClusterId): Check {
-  const isCalled = sendersTo(state, cluster).some(({ service }) => service.spec.service === spec.service);
-  if (!isCalled) return PASSED;
-  const message = `${spec.service} (${spec.stableVersion}) is served nowhere but in ${cluster}; deploy it elsewhere, or force the drain and leave it there`;
+/** Refuses a drain that leaves a source of the service nowhere to go. */
+function stranded(state: FleetState, service: ServiceState, leaving: ClusterId): Check {
+  const { spec } = service;
+  const found = sendersTo(state, leaving).find(
+    (sender) =>
+      sender.service.spec.service === spec.service &&
+      survivorsOf(state, service, { leaving, source: sender.source }).length === 0,
+  );
+  if (found === undefined) return PASSED;
+  const isBound = survivorsOf(state, { ...service, spec: { ...spec, policy: OPEN_POLICY } }, { leaving }).length > 0;
+  const message = isBound
+    ? `the policy of ${spec.service} lets ${found.source} go nowhere but to ${leaving}; widen the policy, or force the drain and leave it there`
+    : `${spec.service} (${spec.stableVersion}) is served nowhere but in ${leaving}; deploy it elsewhere, or force the drain and leave it there`;
   return reject("NO_SERVING_TARGET", "cluster", message);
 }
 

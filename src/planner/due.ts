@@ -3,6 +3,7 @@ import { compareNames } from "../model/ids.ts";
 import type { ServiceId } from "../model/ids.ts";
 import type { Observed } from "../model/observed.ts";
 import type { Settings } from "../model/settings.ts";
+import { sendsToForbidden } from "./policy-shares.ts";
 import { sendsToNonMember } from "./released.ts";
 import { drainsOf, runningShifts } from "./urgency.ts";
 
@@ -50,7 +51,7 @@ function isTurn(state: FleetState, service: ServiceState, moment: Moment): boole
 /** Whether an operator's act is under way, which a loss that waits for the thaw must not hold up. */
 function isOperated(state: FleetState, service: ServiceState): boolean {
   const isMoved = runningShifts(state, service).length + drainsOf(state, service).length > 0;
-  return isMoved || sendsToNonMember(state, service);
+  return isMoved || sendsToNonMember(state, service) || sendsToForbidden(state, service);
 }
 
 /** Flapping numbers may move a service once per interval (L5: bounded output for any input). */
@@ -63,7 +64,7 @@ function isNextStepDue(state: FleetState, service: ServiceState, moment: Moment)
   const { rollout } = service;
   if (rollout === undefined || !rollout.isSettled || rollout.plan.isFinalStep) return false;
   const shifts = runningShifts(state, service);
-  if (shifts.length + drainsOf(state, service).length === 0) {
+  if (shifts.length + drainsOf(state, service).length === 0 && !sendsToForbidden(state, service)) {
     return state.freeze === undefined && hasRested(rollout.committedAtMs, moment);
   }
   return !shifts.some(({ phase }) => phase === "holding");

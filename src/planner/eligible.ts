@@ -4,28 +4,44 @@ import type { Destination, DestinationKey, Split } from "../model/destination.ts
 import { compareDestinations, keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
 import type { FleetState, ServiceState } from "../model/fleet.ts";
 import type { ClusterId } from "../model/ids.ts";
+import type { Deployment, QueueCurve } from "../model/service.ts";
+import { boundBy } from "./bounds.ts";
+import { policyOf, ruleAgainst } from "./policy.ts";
+import type { PolicyRule } from "./policy.ts";
 import { deployedCapacity } from "./readiness.ts";
 
 /** Why a destination cannot serve a source at all; what a source still sends it must move at once. */
 export type Loss = "not-deployed" | "not-a-member" | "quarantined" | "dead" | "unready" | "unreachable";
 
 /** Why a destination may serve, but only up to a ceiling. */
-export type Restriction = "ramp" | "cordoned" | "unknown" | "readiness-doubted";
+export type Restriction = "ramp" | "cordoned" | "unknown" | "readiness-doubted" | "max-share";
+
+/** Most basis points that a source may come to send a destination, and what sets that; undefined when nothing does. */
+export interface Ceiling {
+  readonly ceilingWeight: number;
+  readonly restriction?: Restriction;
+}
 
 /** One destination of a service as one source sees it. */
-export interface Offer {
+export interface Offer extends Ceiling {
   readonly destination: Destination;
   readonly key: DestinationKey;
   readonly loss?: Loss;
   /** A draining destination comes down to nothing, step by step. */
   readonly isDraining: boolean;
-  /** Most basis points this source may come to send it. */
-  readonly ceilingWeight: number;
-  /** What sets `ceilingWeight`; undefined when nothing does. */
-  readonly restriction?: Restriction;
+  /** Rule of the service's policy by which it may not serve this source: nothing comes to it, and what it has leaves in steps. */
+  readonly forbidden?: PolicyRule;
+  /** Isolation `nearest` keeps the source's traffic at home: only what a shift put here is here. */
+  readonly isStandby: boolean;
+  /** The ceiling without the policy's `maxShare`. */
+  readonly standing: Ceiling;
   /** Requests per second it can serve, declared or else reported; undefined: nobody knows. */
   readonly capacityRps?: number;
+  /** How its latency grows with load; undefined: nobody declared it. */
+  readonly curve?: QueueCurve;
   readonly rttMs: number;
+  /** Price of a gigabyte from the source to it, in dollars. */
+  readonly egressDollarsPerGb: number;
 }
 
 /** Where a source stands: what it sends now. Undefined when nothing was released to it yet. */
@@ -46,9 +62,10 @@ export function offersTo(standpoint: Standpoint, state: FleetState, service: Ser
   for (const { cluster, version } of service.spec.deployments)
     places.set(keyOf({ cluster, version }), { cluster, version });
   for (const { destination } of standpoint.now ?? []) places.set(keyOf(destination), destination);
-  return [...places.values()]
+  const offers = [...places.values()]
     .toSorted(compareDestinations)
     .map((destination) => offerOf(destination, { ...standpoint, state, service }));
+  return boundBy(offers, { source: standpoint.source, policy: policyOf(service.spec) });
 }
 
 interface Circumstances extends Standpoint {
@@ -62,14 +79,22 @@ function offerOf(destination: Destination, circumstances: Circumstances): Offer 
   const cluster = state.clusters.get(destination.cluster);
   const loss = lossOf(destination, cluster, circumstances);
   const capacityRps = deployedCapacity(service, destination);
+  const forbidden = ruleAgainst({ source, destination: destination.cluster }, service.spec, state);
+  const curve = deploymentOf(service, destination)?.curve;
+  const standing = ceilingOf(destination, cluster, circumstances);
   return {
     destination,
     key,
     ...(loss !== undefined && { loss }),
     isDraining: cluster?.drain !== undefined,
-    ...ceilingOf(destination, cluster, circumstances),
+    ...(forbidden !== undefined && { forbidden }),
+    isStandby: false,
+    ...standing,
+    standing,
     ...(capacityRps !== undefined && { capacityRps }),
+    ...(curve !== undefined && { curve }),
     rttMs: rttBetween(state, source, destination.cluster),
+    egressDollarsPerGb: egressBetween(state, source, destination.cluster),
   };
 }
 
@@ -88,16 +113,18 @@ function lossOf(
   return isUnready(service, destination) && !isDoubted ? "unready" : undefined;
 }
 
-function isDeployed(service: ServiceState, { cluster, version }: Destination): boolean {
-  return service.spec.deployments.some((found) => found.cluster === cluster && found.version === version);
+function isDeployed(service: ServiceState, destination: Destination): boolean {
+  return deploymentOf(service, destination) !== undefined;
+}
+
+function deploymentOf({ spec }: ServiceState, { cluster, version }: Destination): Deployment | undefined {
+  return spec.deployments.find((found) => found.cluster === cluster && found.version === version);
 }
 
 /** Only a report of zero counts: without any report nothing is known, and unknown moves nothing. */
 function isUnready(service: ServiceState, destination: Destination): boolean {
   return service.reported[keyOf(destination)]?.readyEndpoints === 0;
 }
-
-type Ceiling = Pick<Offer, "ceilingWeight" | "restriction">;
 
 /** The lowest of all ceilings that hold, with its name. */
 function ceilingOf(destination: Destination, cluster: ClusterState | undefined, circumstances: Circumstances): Ceiling {
@@ -148,4 +175,11 @@ export function rttBetween(state: FleetState, source: ClusterId, destination: Cl
   if (source === destination) return 0;
   const declared = state.clusters.get(source)?.spec.rttMs[destination];
   return declared ?? state.clusters.get(destination)?.spec.rttMs[source] ?? DEFAULT_RTT_MS;
+}
+
+/** Dollars per gigabyte; what either side declares holds for both directions. 0 within a cluster, and where nobody says. */
+function egressBetween(state: FleetState, source: ClusterId, destination: ClusterId): number {
+  if (source === destination) return 0;
+  const declared = state.clusters.get(source)?.spec.egressDollarsPerGb?.[destination];
+  return declared ?? state.clusters.get(destination)?.spec.egressDollarsPerGb?.[source] ?? 0;
 }

@@ -1,17 +1,19 @@
 import type { DestinationKey, Split } from "../model/destination.ts";
 import { keyOf } from "../model/destination.ts";
 import { compareNames } from "../model/ids.ts";
-import type { ClusterId, ServiceId, Version } from "../model/ids.ts";
+import type { ClusterId, ServiceId } from "../model/ids.ts";
+import type { ServiceSpec } from "../model/service.ts";
 import type { Allocator, Flow, Placement } from "./allocate.ts";
 import { apportion } from "./apportion.ts";
+import { boundBy, isOpen } from "./bounds.ts";
 import type { Offer } from "./eligible.ts";
 import type { SourceOutlook } from "./outlook.ts";
+import { policyOf } from "./policy.ts";
 import { servingOffers } from "./target.ts";
 
 /** What fallbacks are made for. */
 export interface FallbackProblem {
-  readonly service: ServiceId;
-  readonly stableVersion: Version;
+  readonly spec: ServiceSpec;
   readonly utilisationMax: number;
   readonly allocator: Allocator;
   readonly sources: readonly SourceOutlook[];
@@ -25,7 +27,7 @@ export type Fallbacks = ReadonlyMap<ClusterId, ReadonlyMap<DestinationKey, Split
 /**
  * Fallbacks for the loss of each single cluster that has weight. Everybody falls back at once on what capacity the
  * others have left, so that following them overloads nobody while there is room at all: the nearest with room, in the
- * same version where it serves anywhere else. A lost cluster takes all its versions with it. The demand of its own callers
+ * same version where it serves anywhere else, and only where the policy lets a source go. A lost cluster takes all its versions with it. The demand of its own callers
  * counts in full: they may well be alive.
  */
 export function fallbacksOf(problem: FallbackProblem): Fallbacks {
@@ -42,7 +44,8 @@ function weightedClusters({ splits }: FallbackProblem): readonly ClusterId[] {
 }
 
 function fallbacksFor(lost: ClusterId, problem: FallbackProblem): Fallbacks {
-  const { service, stableVersion, utilisationMax, allocator } = problem;
+  const { spec, utilisationMax, allocator } = problem;
+  const { service, stableVersion } = spec;
   const flows = problem.sources.flatMap(({ cluster }) => lostFlows(cluster, lost, problem));
   const falling = new Set(flows.map(({ source }) => source));
   const sources = problem.sources.map((source) => ({
@@ -50,7 +53,7 @@ function fallbacksFor(lost: ClusterId, problem: FallbackProblem): Fallbacks {
     demandRps: source.demandRps,
     kept: keptBy(source.cluster, lost, problem),
     // Who loses nothing chooses nothing: only what it keeps counts.
-    offers: falling.has(source.cluster) ? survivingOffers(source, lost) : [],
+    offers: falling.has(source.cluster) ? survivingOffers(source, lost, problem.spec) : [],
   }));
   const { placements } = allocator.allocate({ service, stableVersion, sources, flows, utilisationMax });
   const found = new Map<ClusterId, Map<DestinationKey, Split>>();
@@ -65,8 +68,10 @@ function fallbacksFor(lost: ClusterId, problem: FallbackProblem): Fallbacks {
   return found;
 }
 
-function survivingOffers(source: SourceOutlook, lost: ClusterId): readonly Offer[] {
-  return servingOffers(source).filter(({ destination }) => destination.cluster !== lost);
+/** Bound anew: who stood by may be needed now, and fewer have to share what is left. */
+function survivingOffers(source: SourceOutlook, lost: ClusterId, spec: ServiceSpec): readonly Offer[] {
+  const survivors = servingOffers(source).filter(({ destination }) => destination.cluster !== lost);
+  return boundBy(survivors, { source: source.cluster, policy: policyOf(spec) }).filter(isOpen);
 }
 
 function keptBy(source: ClusterId, lost: ClusterId, { splits }: FallbackProblem): ReadonlyMap<DestinationKey, number> {

@@ -14,7 +14,7 @@ import { routeSetOf } from "./route-sets.ts";
 import { stepAll } from "./step.ts";
 import type { Step } from "./step.ts";
 import { stepLimitOf } from "./step-limit.ts";
-import { loadsOf, settle } from "./target.ts";
+import { allowedOffers, forbiddenWeight, loadsOf, settle } from "./target.ts";
 import type { Planning, Target } from "./target.ts";
 import { drainsOf, runningShifts } from "./urgency.ts";
 import { wavesOf } from "./waves.ts";
@@ -108,9 +108,10 @@ function capacitiesOf({ sources }: Planning): ReadonlyMap<DestinationKey, number
 }
 
 /** Emergencies aside: an operator's change goes in waves, anything else at once. */
-function calmUrgency({ state, service }: Planning): Urgency {
+function calmUrgency({ state, service, sources }: Planning): Urgency {
   const isOperated =
     service.inputsCause === "operator" ||
+    sources.some((source) => forbiddenWeight(source) > 0 && allowedOffers(source).length > 0) ||
     runningShifts(state, service).length > 0 ||
     drainsOf(state, service).length > 0;
   return isOperated ? "operator" : "routine";
@@ -119,9 +120,8 @@ function calmUrgency({ state, service }: Planning): Urgency {
 function routeSetsOf(steps: readonly Step[], planning: Planning): ReadonlyMap<ClusterId, RouteSet> {
   const { state, service, settings, allocator, sources } = planning;
   const splits = new Map(steps.map(({ source, split }) => [source, split]));
-  const { service: name, stableVersion } = service.spec;
   const { utilisationMax } = settings;
-  const fallbacks = fallbacksOf({ service: name, stableVersion, utilisationMax, allocator, sources, splits });
+  const fallbacks = fallbacksOf({ spec: service.spec, utilisationMax, allocator, sources, splits });
   return new Map(
     sources.map((source) => {
       const { cluster, released } = source;

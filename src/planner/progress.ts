@@ -87,7 +87,9 @@ export function finishedDrains(state: FleetState): readonly FleetEvent[] {
 function isDrained(state: FleetState, cluster: ClusterId): boolean {
   const services = [...state.services.values()].filter((service) => runsIn(service, cluster));
   if (!services.every((service) => isPlanned(service))) return false;
-  return sendersTo(state, cluster).every(({ service }) => survivorsOf(state, service, cluster).length === 0);
+  return sendersTo(state, cluster).every(
+    ({ service, source }) => survivorsOf(state, service, { leaving: cluster, source }).length === 0,
+  );
 }
 
 function isPlanned({ rollout, plannedSequence, inputsSequence }: ServiceState): boolean {

@@ -6,7 +6,10 @@ import type { ClusterId } from "../model/ids.ts";
 import type { ShiftTarget } from "../model/shift.ts";
 import { firstObjection, PASSED, reject } from "./decision.ts";
 import type { Check } from "./decision.ts";
+import { offersTo } from "./eligible.ts";
 import { findCluster } from "./membership.ts";
+import { policyOf, ruleAgainst, ruleText } from "./policy.ts";
+import { doubtsReadiness } from "./readiness.ts";
 import { percent, releasedSplit, shareOf } from "./released.ts";
 import { isEmptied, isServing } from "./room.ts";
 
@@ -22,7 +25,8 @@ const FIELD = "target.split.weights";
 
 /**
  * Refuses a split that is none (WEIGHT_TYPE, WEIGHTS_SUM, DUPLICATE_KEY), names what is not there (UNKNOWN_CLUSTER,
- * UNKNOWN_DESTINATION), leaves nobody who serves (NO_SERVING_TARGET), or raises a cordoned cluster (CLUSTER_STATE).
+ * UNKNOWN_DESTINATION), leaves nobody who serves (NO_SERVING_TARGET), goes against the service's policy (POLICY_FORBIDS), or raises a cordoned
+ * cluster (CLUSTER_STATE).
  */
 export function checkTarget(asked: Asked): Check {
   if (asked.target.kind === "automatic") return PASSED;
@@ -30,6 +34,7 @@ export function checkTarget(asked: Asked): Check {
   return firstObjection(
     () => checkWeights(split),
     () => checkDestinations(asked, split),
+    () => checkAllowed(asked, split),
     () => checkServing(asked, split),
     () => checkCordons(asked, split),
   );
@@ -86,6 +91,35 @@ function checkDestination(
   if (keys.includes(keyOf(destination))) return PASSED;
   const message = `${service.spec.service} is not deployed as ${keyOf(destination)}; there are ${keys.toSorted().join(", ")}`;
   return reject("UNKNOWN_DESTINATION", field, message);
+}
+
+/** Isolation `nearest` keeps the planner from leaving home, not an operator: only what is hard is refused. */
+function checkAllowed(asked: Asked, split: Split): Check {
+  const { state, service, sources } = asked;
+  for (const [index, { destination, weight }] of split.entries()) {
+    for (const source of weight > 0 ? sources : []) {
+      const lane = { source, destination: destination.cluster };
+      const rule = ruleAgainst(lane, service.spec, state);
+      if (rule === undefined) continue;
+      const message = `${destination.cluster} ${ruleText(rule, lane, { spec: service.spec, state })}; send ${source}'s requests elsewhere, or change the policy of ${service.spec.service}`;
+      return reject("POLICY_FORBIDS", `${FIELD}[${index}].destination`, message);
+    }
+  }
+  return policyOf(service.spec).maxShare < 1 ? checkMaxShare(asked, split) : PASSED;
+}
+
+function checkMaxShare({ state, service, sources }: Asked, split: Split): Check {
+  const isDoubted = doubtsReadiness(state, service);
+  for (const source of sources) {
+    const offers = offersTo({ source, now: releasedSplit(state, service, source), isDoubted }, state, service);
+    for (const [index, { destination, weight }] of split.entries()) {
+      const offer = offers.find(({ key }) => key === keyOf(destination));
+      if (offer?.restriction !== "max-share" || weight <= offer.ceilingWeight) continue;
+      const message = `maxShare lets ${keyOf(destination)} have at most ${percent(offer.ceilingWeight)} of ${source}'s requests, and ${percent(weight)} was asked; give it less, or change the policy of ${service.spec.service}`;
+      return reject("POLICY_FORBIDS", `${FIELD}[${index}].weight`, message);
+    }
+  }
+  return PASSED;
 }
 
 /** Somebody among those who get weight must serve; a dead one beside others is redistributed, as always. */

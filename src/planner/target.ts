@@ -6,6 +6,7 @@ import type { Settings } from "../model/settings.ts";
 import { assert } from "../model/result.ts";
 import type { Allocation, Allocator, Flow, Placement } from "./allocate.ts";
 import { apportion } from "./apportion.ts";
+import { isOpen } from "./bounds.ts";
 import type { Offer } from "./eligible.ts";
 import { weightOf } from "./eligible.ts";
 import type { SourceOutlook } from "./outlook.ts";
@@ -40,14 +41,21 @@ export function servingOffers({ offers }: SourceOutlook): readonly Offer[] {
   return offers.filter(({ loss }) => loss === undefined);
 }
 
+/** Destinations that serve a source and that its policy allows, standing by or not. */
+export function allowedOffers(source: SourceOutlook): readonly Offer[] {
+  return servingOffers(source).filter(({ forbidden }) => forbidden === undefined);
+}
+
 /** A source that lets the allocator choose everything. */
 export function wishForAnything(source: SourceOutlook, { spec }: ServiceState): Wish {
   return { source, kept: new Map(), flows: [{ source: source.cluster, version: spec.stableVersion, weight: 10_000 }] };
 }
 
-/** A source that keeps to a split as far as it can be had: lost, draining and capped shares are allocated anew. */
+/** A source that keeps to a split as far as it can be had: lost, leaving and capped shares are allocated anew. */
 export function wishFor(source: SourceOutlook, split: Split): Wish {
-  return wishKeeping(source, split, (offer, weight) => (offer.isDraining ? 0 : Math.min(weight, offer.ceilingWeight)));
+  return wishKeeping(source, split, (offer, weight) =>
+    offer.isDraining || offer.forbidden !== undefined ? 0 : Math.min(weight, offer.ceilingWeight),
+  );
 }
 
 /** A source that stays as it is but for what it has lost. */
@@ -69,7 +77,7 @@ function wishKeeping(source: SourceOutlook, split: Split, keeps: (offer: Offer, 
   return { source, kept, flows: flows.filter(({ weight }) => weight > 0) };
 }
 
-/** Allocates what the wishes leave open, over all sources jointly. Every wish's source must have a serving offer. */
+/** Allocates what the wishes leave open, over all sources jointly. Every wish's source must have an open offer. */
 export function settle(
   wishes: readonly Wish[],
   { service, settings, allocator }: Planning,
@@ -80,7 +88,7 @@ export function settle(
     sources: wishes.map(({ source, kept }) => ({
       cluster: source.cluster,
       demandRps: source.demandRps,
-      offers: servingOffers(source),
+      offers: source.offers.filter(isOpen),
       kept,
     })),
     flows: wishes.flatMap(({ flows }) => flows),
@@ -128,5 +136,12 @@ export function lostWeight({ now, offers }: SourceOutlook): number {
 export function drainingWeight({ now, offers }: SourceOutlook): number {
   return offers
     .filter(({ loss, isDraining }) => loss === undefined && isDraining)
+    .reduce((sum, { destination }) => sum + weightOf(now, destination), 0);
+}
+
+/** What a source sends now to destinations that its policy forbids. */
+export function forbiddenWeight({ now, offers }: SourceOutlook): number {
+  return offers
+    .filter(({ loss, forbidden }) => loss === undefined && forbidden !== undefined)
     .reduce((sum, { destination }) => sum + weightOf(now, destination), 0);
 }

@@ -5,7 +5,15 @@ import { weightOf } from "./eligible.ts";
 import { distanceBetween } from "./apportion.ts";
 import type { SourceOutlook } from "./outlook.ts";
 import { newestShiftOf, runningShiftOf } from "./step-limit.ts";
-import { drainingWeight, lostWeight, servingOffers, wishFor, wishForAnything, wishToStay } from "./target.ts";
+import {
+  allowedOffers,
+  drainingWeight,
+  forbiddenWeight,
+  lostWeight,
+  wishFor,
+  wishForAnything,
+  wishToStay,
+} from "./target.ts";
 import type { Planning, Target, Wish } from "./target.ts";
 
 /** What a source should come to, by who last had a say: nobody can, a freeze, a shift that holds, a pin, or the planner. */
@@ -21,13 +29,13 @@ export function wishOf(source: SourceOutlook, planning: Planning): Wish {
 
 /** Whether a source can be planned: it has somewhere to go, or at least something that was released to it. */
 export function isRoutable(source: SourceOutlook): boolean {
-  return source.now !== undefined || servingOffers(source).length > 0;
+  return source.now !== undefined || allowedOffers(source).length > 0;
 }
 
-/** Whether a source keeps its route set as it is: nothing could serve it, or all automatic moves stand still. */
+/** Whether a source keeps its route set as it is: nothing that may serve it does, or all automatic moves stand still. */
 export function isResting(source: SourceOutlook, planning: Planning): boolean {
   if (source.now === undefined) return false;
-  if (servingOffers(source).length === 0) return true;
+  if (allowedOffers(source).length === 0) return true;
   return planning.state.freeze !== undefined && !isOperated(source, planning);
 }
 
@@ -49,6 +57,7 @@ function isOperated(source: SourceOutlook, planning: Planning): boolean {
     runningShiftOf(source.cluster, planning) !== undefined ||
     isReturning(source, planning) ||
     drainingWeight(source) > 0 ||
+    forbiddenWeight(source) > 0 ||
     sendsToNonMember(source)
   );
 }

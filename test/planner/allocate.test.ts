@@ -9,7 +9,9 @@ import { destination } from "./planning-fleet.ts";
 
 function anOffer(key: string, capacityRps: number): Offer {
   const place = destination(key);
-  return { destination: place, key: keyOf(place), isDraining: false, ceilingWeight: 10_000, capacityRps, rttMs: 0 };
+  const standing = { ceilingWeight: 10_000 };
+  const unbound = { isDraining: false, isStandby: false, ...standing, standing };
+  return { destination: place, key: keyOf(place), ...unbound, capacityRps, rttMs: 0, egressDollarsPerGb: 0 };
 }
 
 describe("what finds no room", () => {

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import type { ClusterState } from "../../src/model/cluster.ts";
 import type { FleetState } from "../../src/model/fleet.ts";
-import type { ShiftId } from "../../src/model/ids.ts";
+import type { ServicePolicy } from "../../src/model/fleet-document.ts";
+import type { ClusterId, ShiftId } from "../../src/model/ids.ts";
 import type { InputsCause } from "../../src/model/fleet.ts";
 import { apportion } from "../../src/planner/apportion.ts";
 import type { ClusterOptions, SplitText } from "./planning-fleet.ts";
@@ -42,6 +43,7 @@ function cluster(state: fc.Arbitrary<Partial<ClusterState>>): fc.Arbitrary<Clust
       "ap-south": fc.integer({ min: 1, max: 200 }),
       "eu-west": fc.integer({ min: 1, max: 200 }),
     }),
+    labels: fc.constantFrom<Readonly<Record<string, string>>>({}, { zone: "a" }, { zone: "b" }),
     state,
   });
 }
@@ -84,6 +86,23 @@ function perCluster<T>(clusters: Options, value: fc.Arbitrary<T>): fc.Arbitrary<
     .map((entries) => Object.fromEntries(entries.flatMap(([name, found]) => (found === null ? [] : [[name, found]]))));
 }
 
+const names = fc.subarray([...NAMES] as ClusterId[], { minLength: 1 });
+
+/** Policies, half of them the one that binds nobody. Clusters have a label `zone`: see `ClusterOptions`. */
+const policy: fc.Arbitrary<Partial<ServicePolicy>> = fc.oneof(
+  fc.constant({}),
+  fc.record(
+    {
+      isolation: fc.constantFrom("none" as const, "nearest" as const, "strict" as const),
+      requiredLabels: fc.constantFrom({}, { zone: "a" }, { region: "eu-west" }),
+      allowedClusters: names,
+      deniedClusters: names,
+      maxShare: fc.constantFrom(1, 0.6, 0.3, 0.0001),
+    },
+    { requiredKeys: [] },
+  ),
+);
+
 /** Fleets in any condition, part-way through anything. */
 export const anyFleet: fc.Arbitrary<FleetState> = clustersOf(condition)
   .filter((clusters) => deployedKeys(clusters).length > 0)
@@ -97,12 +116,14 @@ export const anyFleet: fc.Arbitrary<FleetState> = clustersOf(condition)
       phase: fc.constantFrom("progressing", "holding", "aborted", "completed"),
       inputsCause: fc.constantFrom<InputsCause | undefined>(undefined, "measured", "operator", "lost", "abort"),
       isFrozen: fc.boolean(),
+      policy,
       sources: fc.subarray(Object.keys(clusters)),
     });
   })
-  .map(({ clusters, pins, released, empty, phase, inputsCause, isFrozen, sources }) => {
+  .map(({ clusters, pins, released, empty, phase, inputsCause, isFrozen, policy: bound, sources }) => {
     const readyEndpoints = Object.fromEntries(empty.map((key) => [key, 0]));
     const state = aFleet(clusters, {
+      policy: bound,
       pins,
       released,
       readyEndpoints,

@@ -3,6 +3,7 @@ import type { Split, Weighted } from "../../src/model/destination.ts";
 import type { FleetState, ServiceState } from "../../src/model/fleet.ts";
 import type { ClusterId, RouteSetHash, ServiceId } from "../../src/model/ids.ts";
 import type { Route, RouteSet, ServicePlan } from "../../src/model/plan.ts";
+import type { ServicePolicy } from "../../src/model/fleet-document.ts";
 import { checkPlan } from "../../src/planner/check.ts";
 import { encodeRouteSet } from "../../src/wire/route-set.ts";
 import {
@@ -242,6 +243,14 @@ describe("the checker refuses", () => {
   });
 });
 
+/** us-east sends what is named, under a policy; every cluster but eu-west has tier gold. */
+function bound(weights: Readonly<Record<string, number>>, policy: Partial<ServicePolicy>): FleetState {
+  let state = fleet({ released: { ...LOCAL, "us-east": weights }, policy });
+  for (const [name, { spec }] of state.clusters)
+    if (name !== "eu-west") state = changeCluster(state, name, { spec: { ...spec, labels: { tier: "gold" } } });
+  return state;
+}
+
 describe("the checker refuses a move", () => {
   const moveTo = (state: FleetState, weights: Split, urgency?: ServicePlan["urgency"]) => {
     const bad = tampered(goodPlan(state), (routeSet) => withRoutes(routeSet, routes(weights)));
@@ -282,6 +291,35 @@ describe("the checker refuses a move", () => {
     const state = changeCluster(fleet({ released: LOCAL }), "eu-west", change);
     expect(moveTo(state, split({ "eu-west/v1": 100, "us-east/v1": 9_900 }))).toMatchObject({
       code: "PLAN_CHECK_FAILED",
+    });
+  });
+
+  it.each<[string, Partial<ServicePolicy>]>([
+    ["isolation strict", { isolation: "strict" }],
+    ["allowedClusters", { allowedClusters: [US, "ap-south" as ClusterId] }],
+    ["deniedClusters", { deniedClusters: ["eu-west" as ClusterId] }],
+    ["requiredLabels tier=gold", { requiredLabels: { tier: "gold" } }],
+  ])("that raises what %s forbids, or falls back on it, and lets it only fall", (rule, change) => {
+    const state = bound({ "eu-west/v1": 500, "us-east/v1": 9_500 }, change);
+    // Strict isolation leaves home's requests no fallback, and eu-west's the way home.
+    const spare = change.isolation === "strict" ? [] : AP_FALLBACK;
+    const verdict = (weight: number, atHome: Split = spare) =>
+      verdictOn(
+        tampered(goodPlan(state), (routeSet) =>
+          withRoutes(routeSet, [
+            ...routes(split({ "eu-west/v1": weight }), split({ "us-east/v1": 10_000 })),
+            ...routes(split({ "us-east/v1": 10_000 - weight }), atHome),
+          ]),
+        ),
+      );
+    expect(verdict(499)).toBe("passed");
+    expect(verdict(501)).toMatchObject({
+      code: "POLICY_FORBIDS",
+      message: `eu-west/v1 may not serve us-east (${rule}): 500 may not rise to 501`,
+    });
+    expect(verdict(499, split({ "eu-west/v1": 10_000 }))).toMatchObject({
+      code: "POLICY_FORBIDS",
+      message: `eu-west/v1 may not serve us-east (${rule}), as a fallback neither`,
     });
   });
 

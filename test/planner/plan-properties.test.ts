@@ -74,6 +74,26 @@ describe("any plan", () => {
     );
   });
 
+  it("never sends more where the policy forbids it, and falls back nowhere there", () => {
+    fc.assert(
+      fc.property(anyFleet, (state) => {
+        const { routeSets } = planOf(state, SETTINGS);
+        const before = splitsNow(state);
+        for (const { cluster, rules } of Object.values(routeSets)) {
+          const now = before[cluster] ?? [];
+          const routes = rules.flatMap((rule) => rule.routes);
+          for (const { destination, weight, fallback } of routes) {
+            const had = now.find((entry) => keyOf(entry.destination) === keyOf(destination))?.weight ?? 0;
+            expect(isAllowed(state, cluster, destination.cluster) || weight <= had).toBe(true);
+            const strayed = fallback.filter((entry) => !isAllowed(state, cluster, entry.destination.cluster));
+            expect(strayed).toEqual([]);
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it("comes to its end in a bounded number of steps, all of which pass the checker", () => {
     fc.assert(
       fc.property(anyFleet, (state) => {
@@ -166,6 +186,20 @@ describe("a healthy fleet", () => {
     );
   });
 });
+
+/** Hard rules, as they are written in the contract. */
+function isAllowed(state: FleetState, source: string, destination: string): boolean {
+  const { policy } = serviceOf(state).spec;
+  const spec = state.clusters.get(destination as ClusterId)?.spec;
+  if (policy === undefined || spec === undefined) return true;
+  const labels: Readonly<Record<string, string>> = { region: spec.region, ...spec.labels };
+  return (
+    (policy.isolation !== "strict" || source === destination) &&
+    (policy.allowedClusters ?? [destination]).includes(destination as ClusterId) &&
+    !policy.deniedClusters.includes(destination as ClusterId) &&
+    Object.entries(policy.requiredLabels).every(([key, value]) => labels[key] === value)
+  );
+}
 
 function splitsNow(state: FleetState): Readonly<Record<ClusterId, Split>> {
   const { released } = serviceOf(state);

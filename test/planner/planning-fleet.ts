@@ -5,7 +5,8 @@ import { EMPTY_FLEET } from "../../src/model/fleet.ts";
 import type { FleetState, ServiceState } from "../../src/model/fleet.ts";
 import type { Actor, ClusterId, RouteSetHash, ServiceId, ShiftId, Version } from "../../src/model/ids.ts";
 import type { ServicePlan } from "../../src/model/plan.ts";
-import { DEFAULT_PACE_POLICY, DEFAULT_REQUEST_POLICY } from "../../src/model/service.ts";
+import type { ServicePolicy } from "../../src/model/fleet-document.ts";
+import { DEFAULT_PACE_POLICY, DEFAULT_REQUEST_POLICY, OPEN_POLICY } from "../../src/model/service.ts";
 import { DEFAULT_SETTINGS } from "../../src/model/settings.ts";
 import type { Settings } from "../../src/model/settings.ts";
 import type { Shift } from "../../src/model/shift.ts";
@@ -24,11 +25,13 @@ export interface ClusterOptions {
   readonly demandRps?: number;
   readonly versions?: Readonly<Record<string, number | undefined>>;
   readonly rttMs?: Readonly<Record<string, number>>;
+  readonly labels?: Readonly<Record<string, string>>;
   readonly state?: Partial<ClusterState>;
 }
 
 /** What a test says of the service. Splits as `{ "us-east/v1": 5000 }`. */
 export interface ServiceOptions {
+  readonly policy?: Partial<ServicePolicy>;
   readonly maxStepWeight?: number;
   readonly pins?: Readonly<Record<string, SplitText>>;
   readonly released?: Readonly<Record<string, SplitText>>;
@@ -51,12 +54,12 @@ export function aFleet(clusters: Readonly<Record<string, ClusterOptions>>, servi
   return withReleased(empty, service.released ?? {});
 }
 
-function aCluster(cluster: ClusterId, { rttMs, state }: ClusterOptions): ClusterState {
+function aCluster(cluster: ClusterId, { rttMs, labels, state }: ClusterOptions): ClusterState {
   return {
     spec: {
       cluster,
       region: cluster,
-      labels: {},
+      labels: labels ?? {},
       gateway: { address: `${cluster}.example`, port: 15_443 },
       rttMs: rttMs ?? {},
     },
@@ -94,6 +97,7 @@ function aService(clusters: Readonly<Record<string, ClusterOptions>>, options: S
       demandRps: {},
       request: DEFAULT_REQUEST_POLICY,
       pace: { ...DEFAULT_PACE_POLICY, maxStepWeight: options.maxStepWeight ?? 10_000 },
+      ...(options.policy !== undefined && { policy: { ...OPEN_POLICY, ...options.policy } }),
     },
     resourceVersion: 1,
     pins: Object.fromEntries(Object.entries(options.pins ?? {}).map(([name, text]) => [name, split(text)])),

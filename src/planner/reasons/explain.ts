@@ -3,13 +3,15 @@ import { compareDestinations, keyOf } from "../../model/destination.ts";
 import type { Version } from "../../model/ids.ts";
 import type { Reason } from "../../model/plan.ts";
 import { unreachable } from "../../model/result.ts";
+import { isOpen } from "../bounds.ts";
 import type { Offer } from "../eligible.ts";
 import { weightOf } from "../eligible.ts";
 import type { SourceOutlook } from "../outlook.ts";
+import { policyOf, ruleText } from "../policy.ts";
 import type { Step } from "../step.ts";
 import { newestShiftOf, runningShiftOf, stepLimitOf } from "../step-limit.ts";
 import type { Planning, Target } from "../target.ts";
-import { servingOffers } from "../target.ts";
+import { allowedOffers, servingOffers } from "../target.ts";
 import { isInFlight } from "../wishes.ts";
 import { ceilingText, lossText, perCent, placementText, rpsText } from "./wording.ts";
 
@@ -55,7 +57,7 @@ function reasonsFor(destination: Destination, explanation: Explanation, planning
     ...placedReasons(offer, explanation, planning),
     ...ceilingReasons(offer, explanation, planning),
     ...stepReasons(destination, explanation, planning),
-    ...onlyReasons(destination, explanation),
+    ...onlyReasons(destination, explanation, planning),
   ];
 }
 
@@ -73,9 +75,27 @@ function standingReasons(
     const kind = loss === "dead" ? "dead" : "lost";
     return [[kind, `${keyOf(destination)} ${lossText(loss, cluster)}; it had ${had} of 10000`]];
   }
+  if (offer.forbidden !== undefined) return [["policy", forbiddenText(offer, { had, source, planning })]];
   if (!offer.isDraining) return [];
   const step = cluster?.drain === undefined ? "" : `, at most ${cluster.drain.maxStepWeight} a step`;
   return [["draining", `${destination.cluster} is drained: ${had} of 10000 leave it${step}`]];
+}
+
+interface Held {
+  readonly had: number;
+  readonly source: SourceOutlook;
+  readonly planning: Planning;
+}
+
+function forbiddenText(offer: Offer, { had, source, planning }: Held): string {
+  const goes = allowedOffers(source).length > 0 ? `${had} of 10000 leave it step by step` : `it keeps ${had} of 10000`;
+  return `${barText(offer, source, planning)}; ${goes}`;
+}
+
+function barText({ destination, forbidden }: Offer, source: SourceOutlook, { service, state }: Planning): string {
+  const lane = { source: source.cluster, destination: destination.cluster };
+  const why = forbidden === undefined ? "" : ruleText(forbidden, lane, { spec: service.spec, state });
+  return `${destination.cluster} ${why}`;
 }
 
 function keptReasons(destination: Destination, { target }: Explanation, planning: Planning): readonly Found[] {
@@ -99,7 +119,9 @@ function placedReasons(offer: Offer | undefined, explanation: Explanation, plann
   const { target, emergency, overload } = explanation;
   const isAutomatic = target.kept.size === 0;
   const factor = overload.get(offer.destination.version);
-  const context = { offer, source: target.source, utilisationMax: planning.settings.utilisationMax, factor };
+  const { utilisationMax } = planning.settings;
+  const { isolation } = policyOf(planning.service.spec);
+  const context = { offer, source: target.source, utilisationMax, isolation, factor };
   const settled = target.placements.filter(({ destination }) => keyOf(destination) === offer.key);
   const rescued = (emergency?.placements ?? []).filter(({ destination }) => keyOf(destination) === offer.key);
   return [
@@ -114,15 +136,23 @@ function placedReasons(offer: Offer | undefined, explanation: Explanation, plann
 const AUTOMATIC_KINDS: Readonly<Record<Target["placements"][number]["manner"], Kind>> = {
   local: "local",
   spillover: "spillover",
+  balanced: "spillover",
   overflow: "capacity",
   "last-resort": "redistributed",
+};
+
+const CEILING_KINDS: Readonly<Record<NonNullable<Offer["restriction"]>, Kind>> = {
+  ramp: "ramp",
+  cordoned: "cordoned",
+  unknown: "cordoned",
+  "readiness-doubted": "cordoned",
+  "max-share": "policy",
 };
 
 function ceilingReasons(offer: Offer | undefined, { target }: Explanation, planning: Planning): readonly Found[] {
   if (offer?.restriction === undefined || weightOf(target.split, offer.destination) < offer.ceilingWeight) return [];
   const ramp = planning.state.clusters.get(offer.destination.cluster)?.ramp;
-  const kind: Kind = offer.restriction === "ramp" ? "ramp" : "cordoned";
-  return [[kind, ceilingText(offer, ramp)]];
+  return [[CEILING_KINDS[offer.restriction], ceilingText(offer, ramp)]];
 }
 
 function stepReasons(destination: Destination, explanation: Explanation, planning: Planning): readonly Found[] {
@@ -152,11 +182,36 @@ function boundText({ target, step, emergency }: Explanation, planning: Planning)
   }
 }
 
-function onlyReasons(destination: Destination, { target, step }: Explanation): readonly Found[] {
-  const serving = servingOffers(target.source);
-  const [only] = serving;
-  if (only === undefined && weightOf(step.split, destination) > 0)
-    return [["only-destination", "nothing serves this source now: it keeps what was released to it last"]];
-  if (serving.length !== 1 || only?.key !== keyOf(destination)) return [];
-  return [["only-destination", `nothing else serves ${target.source.cluster} (${rpsText(target.source.demandRps)})`]];
+function onlyReasons(destination: Destination, { target, step }: Explanation, planning: Planning): readonly Found[] {
+  const { source } = target;
+  const serving = servingOffers(source);
+  const open = source.offers.filter(isOpen);
+  const [only] = open;
+  if (only === undefined && weightOf(step.split, destination) > 0) return [nothingReason(source, planning)];
+  if (open.length !== 1 || only?.key !== keyOf(destination)) return [];
+  const whom = `${source.cluster} (${rpsText(source.demandRps)})`;
+  if (serving.length === 1) return [["only-destination", `nothing else serves ${whom}`]];
+  return [["policy", `nothing else may serve ${whom}: ${closedText(source, planning)}`]];
+}
+
+function nothingReason(source: SourceOutlook, planning: Planning): Found {
+  const kept = "it keeps what was released to it last";
+  if (servingOffers(source).length === 0) return ["only-destination", `nothing serves this source now: ${kept}`];
+  return ["policy", `nothing that may serve this source does: ${kept} (${closedText(source, planning)})`];
+}
+
+/** Clusters that a reason names at most: a policy may close hundreds. */
+const NAMED_MAX = 3;
+
+/** Why what serves is closed to a source, each cluster once. */
+function closedText(source: SourceOutlook, planning: Planning): string {
+  const closed = servingOffers(source).filter((offer) => !isOpen(offer));
+  const texts = closed.map((offer) => {
+    const { cluster, version } = offer.destination;
+    if (offer.isStandby) return `isolation nearest keeps ${version} at home, so that ${cluster} stands by`;
+    return barText(offer, source, planning);
+  });
+  const each = [...new Set(texts)];
+  const others = each.length - NAMED_MAX;
+  return [...each.slice(0, NAMED_MAX), ...(others > 0 ? [`and ${others} more`] : [])].join("; ");
 }

@@ -1,4 +1,6 @@
 import type { ClusterState, Ramp } from "../../model/cluster.ts";
+import type { ServicePolicy } from "../../model/fleet-document.ts";
+import { keyOf } from "../../model/destination.ts";
 import { unreachable } from "../../model/result.ts";
 import type { Placement } from "../allocate.ts";
 import type { Loss, Offer } from "../eligible.ts";
@@ -43,12 +45,14 @@ export interface PlacementContext {
   readonly offer: Offer;
   readonly source: SourceOutlook;
   readonly utilisationMax: number;
+  readonly isolation: ServicePolicy["isolation"];
   /** How far thresholds of the version had to be raised; undefined: not at all. */
   readonly factor: number | undefined;
 }
 
 /** How a part of a source's traffic came to where it is, with the numbers. */
-export function placementText({ flow, weight, manner }: Placement, context: PlacementContext): string {
+export function placementText(placement: Placement, context: PlacementContext): string {
+  const { flow, weight, manner } = placement;
   const { source, offer } = context;
   const amount = `${Math.round(weight)} of 10000 (${rpsText((weight / 10_000) * source.demandRps)})`;
   const what = flow.version === offer.destination.version ? amount : `${amount} of ${flow.version}, which has no place`;
@@ -56,14 +60,39 @@ export function placementText({ flow, weight, manner }: Placement, context: Plac
     case "local":
       return `${what} served at home; ${roomText(context)}`;
     case "spillover":
-      return `${what} to the nearest with room, ${round(offer.rttMs)} ms away; ${roomText(context)}`;
+      return `${what} to the nearest with room, ${round(offer.rttMs)} ms away${leavingText(context)}; ${roomText(context)}`;
+    case "balanced":
+      return `${what} where ${weighedText(placement, context)}; ${roomText(context)}`;
     case "overflow":
-      return `${what} found no room anywhere and is spread by capacity; ${roomText(context)}`;
+      return `${what} ${overflowText(context)}; ${roomText(context)}`;
     case "last-resort":
       return `${what} has nowhere else to go; a ceiling or drain gives way`;
     default:
       return unreachable(manner);
   }
+}
+
+/** With isolation `nearest` a source leaves its cluster for one reason alone. */
+function leavingText({ isolation, offer }: PlacementContext): string {
+  if (isolation !== "nearest") return "";
+  return `: isolation nearest, and ${offer.destination.version} does not take everything at home`;
+}
+
+function overflowText({ isolation, offer, source }: PlacementContext): string {
+  const isHome = offer.destination.cluster === source.cluster;
+  if (isHome && isolation !== "none")
+    return `stays at home beyond its room: isolation ${isolation} overloads it rather than let it leave`;
+  const isBound = source.offers.some(({ forbidden }) => forbidden !== undefined);
+  return `found no room ${isBound ? "where the policy lets it go" : "anywhere"} and is spread by capacity`;
+}
+
+/** What one more request would cost here and elsewhere: the sums can be checked by hand. */
+function weighedText({ weighed }: Placement, { offer }: PlacementContext): string {
+  const away = `${round(offer.rttMs)} ms away`;
+  if (weighed === undefined) return `it costs least, ${away}`;
+  const here = `one more request costs ${round(weighed.hereMs)} ms (${away}, the rest its work, queue and price)`;
+  const { elsewhere } = weighed;
+  return elsewhere === undefined ? here : `${here}, at ${keyOf(elsewhere.destination)} ${round(elsewhere.costMs)} ms`;
 }
 
 function roomText({ offer, utilisationMax, factor }: PlacementContext): string {
@@ -85,6 +114,8 @@ export function ceilingText({ destination, ceilingWeight, restriction }: Offer, 
       return `${destination.cluster} is unknown: ${most}, what it has now`;
     case "readiness-doubted":
       return `too many clusters report no ready endpoint to be believed: ${most}, what it has now`;
+    case "max-share":
+      return `maxShare: ${most} to one destination of ${destination.version}`;
     case undefined:
       return most;
     default:
