@@ -1,0 +1,124 @@
+import { WEIGHT_TOTAL } from "../../model/destination.ts";
+import { apportion } from "../apportion.ts";
+import type { Fallback, Rung } from "./computed.ts";
+import { localityFailover, waterfall } from "./fallbacks.ts";
+import { solve } from "./solve.ts";
+import type { Limits, Solution } from "./solve.ts";
+import type { Division, Subject } from "./subject.ts";
+import { valueOf } from "./value.ts";
+import type { Value } from "./value.ts";
+
+/** The division that a service gets, and how it came to be. */
+export interface Choice {
+  readonly rung: Rung;
+  /** Rounded to weights. */
+  readonly division: Division;
+  /** As computed, before rounding. */
+  readonly exact: Division;
+  readonly weights: readonly (readonly number[])[];
+  readonly value: Value;
+  /** The search's prices and limits, whatever was chosen in the end. */
+  readonly solution: Solution;
+  readonly fallbacks: readonly Fallback[];
+  /** The subject with what the meshes' number of destinations excludes. */
+  readonly subject: Subject;
+}
+
+/** Differences of value below this share are rounding. */
+const SAME = 1e-9;
+
+/**
+ * The optimum, unless a fallback does better by the same model: then the better fallback. All of them are judged after they
+ * are rounded to weights. A fallback that overfills destinations more than the optimum does, or breaks a policy, is no rival.
+ */
+export function choose(subject: Subject, limits: Limits): Choice {
+  const { solution, narrowed } = withinMeshes(subject, limits);
+  const base = { solution, subject: narrowed };
+  const optimum = candidate(narrowed, "optimum", solution.division);
+  const rivals = [
+    candidate(subject, "waterfall", waterfall(subject)),
+    candidate(subject, "locality-failover", localityFailover(subject)),
+  ];
+  const fallbacks = rivals.map(({ rung, value }) => ({
+    rung,
+    objectiveMs: value.servedRps === 0 ? 0 : value.objective / value.servedRps,
+    filling: value.filling,
+  }));
+  const chosen = rivals
+    .filter((rival) => keepsPolicy(subject, rival.division) && isBetter(rival.value, optimum.value))
+    .reduce((best, rival) => (isBetter(rival.value, best.value) ? rival : best), optimum);
+  return { ...chosen, ...base, fallbacks };
+}
+
+type Candidate = Pick<Choice, "rung" | "division" | "exact" | "weights" | "value">;
+
+function candidate(subject: Subject, rung: Rung, exact: Division): Candidate {
+  const weights = exact.map((row) => weightsOf(subject, row));
+  const division = weights.map((row, from) =>
+    row.map((weight) => (weight / WEIGHT_TOTAL) * (subject.sources[from]?.demandRps ?? 0)),
+  );
+  return { rung, exact, weights, division, value: valueOf(subject, division) };
+}
+
+/** Integer weights of a source, in the order of the destinations; all 0 when nobody serves it. */
+function weightsOf({ destinations, service }: Subject, row: readonly number[]): readonly number[] {
+  const shares = destinations.flatMap((destination, at) => {
+    const amount = row[at] ?? 0;
+    return amount > 0 ? [{ destination: { cluster: destination.cluster, version: destination.version }, amount }] : [];
+  });
+  if (shares.length === 0) return destinations.map(() => 0);
+  const split = apportion(shares, service.name);
+  return destinations.map(
+    ({ cluster, version }) =>
+      split.find(({ destination }) => destination.cluster === cluster && destination.version === version)?.weight ?? 0,
+  );
+}
+
+function isBetter(value: Value, than: Value): boolean {
+  const isWithin = value.filling <= Math.max(1, than.filling) * (1 + SAME);
+  const servesAll = value.servedRps >= than.servedRps * (1 - SAME);
+  return isWithin && servesAll && value.objective < than.objective * (1 - SAME);
+}
+
+/** Most of one destination's share, and the number of destinations that each mesh takes. */
+function keepsPolicy({ sources, service }: Subject, division: Division): boolean {
+  return division.every((row, from) => {
+    const { demandRps = 0, destinationsMax = 0 } = sources[from] ?? {};
+    const used = row.filter((amount) => amount > 0);
+    const most = service.policy.maxShare * demandRps * (1 + 1 / WEIGHT_TOTAL);
+    return used.length <= destinationsMax && used.every((amount) => amount <= most);
+  });
+}
+
+/**
+ * Solves, and where a source uses more destinations than its mesh takes, keeps those with the most and solves again. The
+ * bound stays that of the problem without this.
+ */
+function withinMeshes(subject: Subject, limits: Limits): { readonly solution: Solution; readonly narrowed: Subject } {
+  const first = solve(subject, limits);
+  const kept = first.division.map((row, from) => keptOf(subject, row, from));
+  if (kept.every((found) => found === undefined)) return { solution: first, narrowed: subject };
+  const exclusions = subject.exclusions.map((row, from) =>
+    row.map((reason, to) => {
+      const most = `is beyond the ${subject.sources[from]?.destinationsMax} destinations that a route of this mesh takes`;
+      return reason ?? (kept[from]?.has(to) === false ? most : undefined);
+    }),
+  );
+  const narrowed = { ...subject, exclusions };
+  return { solution: { ...solve(narrowed, limits), bound: first.bound }, narrowed };
+}
+
+/** The destinations that a source keeps; undefined: all. The stable version keeps one in any case. */
+function keptOf(
+  { sources, destinations, versions }: Subject,
+  row: readonly number[],
+  from: number,
+): ReadonlySet<number> | undefined {
+  const { destinationsMax = Infinity } = sources[from] ?? {};
+  const used = row.flatMap((amount, to) => (amount > 0 ? [{ to, amount }] : []));
+  if (used.length <= destinationsMax) return undefined;
+  const ranked = used.toSorted((a, b) => b.amount - a.amount || a.to - b.to);
+  const stable = ranked.find(({ to }) => destinations[to]?.version === versions[0]);
+  const order = stable === undefined ? ranked : [stable, ...ranked.filter((entry) => entry !== stable)];
+  return new Set(order.slice(0, destinationsMax).map(({ to }) => to));
+}
