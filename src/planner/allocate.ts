@@ -1,10 +1,11 @@
 import type { Destination, DestinationKey } from "../model/destination.ts";
-import type { ClusterId, ServiceId, Version } from "../model/ids.ts";
-import { compareNames } from "../model/ids.ts";
 import { WEIGHT_TOTAL } from "../model/destination.ts";
-import { compareTies } from "./apportion.ts";
+import type { ClusterId, ServiceId, Version } from "../model/ids.ts";
 import type { Offer } from "./eligible.ts";
 import { Ledger } from "./ledger.ts";
+import type { Valuation } from "./valuation.ts";
+import { compareFlows, isLocal, pairsOf, ROUNDS, tableOf } from "./rounds.ts";
+import type { Pair, Round, Table } from "./rounds.ts";
 
 /** A part of one source's traffic that has to find a place. */
 export interface Flow {
@@ -34,13 +35,15 @@ export interface Problem {
   readonly flows: readonly Flow[];
   /** Share of a capacity that is filled, 0 to 1. */
   readonly utilisationMax: number;
+  /** What a gigabyte's price weighs against latency; undefined: nothing. */
+  readonly valuation?: Valuation;
 }
 
 /**
  * How a part of a flow came to its destination. `local`: in its own cluster. `spillover`: the nearest with room.
- * `overflow`: nothing had room, so that it was spread by capacity. `last-resort`: a ceiling or a drain had to give way.
+ * `balanced`: where one more request costs least. `overflow`: nothing had room, so that it was spread by capacity. `last-resort`: a ceiling or a drain had to give way.
  */
-export type Manner = "local" | "spillover" | "overflow" | "last-resort";
+export type Manner = "local" | "spillover" | "balanced" | "overflow" | "last-resort";
 
 /** A part of a flow at its destination, in basis points of its source's traffic; not yet rounded. */
 export interface Placement {
@@ -48,6 +51,15 @@ export interface Placement {
   readonly destination: Destination;
   readonly weight: number;
   readonly manner: Manner;
+  /** What was weighed, where costs were: for the explanation. */
+  readonly weighed?: Weighed;
+}
+
+/** What one more request of the flow would cost, ms: way, price and queue. */
+export interface Weighed {
+  readonly hereMs: number;
+  /** The best of the flow's other destinations; undefined: there is none. */
+  readonly elsewhere?: { readonly destination: Destination; readonly costMs: number };
 }
 
 /** What an allocator answers. A flow without any destination at all has no placement. */
@@ -76,92 +88,25 @@ export interface Allocator {
 export const waterfall: Allocator = { allocate };
 
 function allocate(problem: Problem): Allocation {
-  const flows = problem.flows.filter(({ weight }) => weight > 0).toSorted(compareFlows);
   const ledger = new Ledger(problem);
-  const table = tableOf(problem);
+  pour(movingFlows(problem), ledger, tableOf(problem));
+  return { placements: ledger.placements(), overload: ledger.overload };
+}
+
+/** The flows that need a place, in an order of their own. */
+export function movingFlows({ flows }: Problem): readonly Flow[] {
+  return flows.filter(({ weight }) => weight > 0).toSorted(compareFlows);
+}
+
+/** Places flows nearest first, up to the thresholds, and what finds no room by capacity. */
+export function pour(flows: readonly Flow[], ledger: Ledger, table: Table): void {
   for (const round of ROUNDS) {
     const open = flows.filter((flow) => ledger.rest(flow) > 0);
-    if (open.length === 0) break;
+    if (open.length === 0) return;
     const pairs = pairsOf(open, table, round);
     fill(pairs, ledger, round);
     overflow(pairs, ledger, round);
   }
-  return { placements: ledger.placements(), overload: ledger.overload };
-}
-
-/** Which offers a round considers for a flow. */
-interface Round {
-  readonly versions: "own" | "stable" | "any";
-  readonly ceilings: "kept" | "lifted";
-  readonly draining: "left-out" | "included";
-}
-
-/** Each round takes only what the ones before it could not place. */
-const ROUNDS: readonly Round[] = [
-  { versions: "own", ceilings: "kept", draining: "left-out" },
-  { versions: "stable", ceilings: "kept", draining: "left-out" },
-  { versions: "any", ceilings: "kept", draining: "left-out" },
-  { versions: "own", ceilings: "lifted", draining: "left-out" },
-  { versions: "stable", ceilings: "lifted", draining: "left-out" },
-  { versions: "any", ceilings: "lifted", draining: "left-out" },
-  { versions: "own", ceilings: "lifted", draining: "included" },
-  { versions: "any", ceilings: "lifted", draining: "included" },
-];
-
-/** One flow and one destination that could take it. */
-export interface Pair {
-  readonly flow: Flow;
-  readonly offer: Offer;
-}
-
-/** What pairs are made of, looked up once per problem. */
-interface Table {
-  readonly stableVersion: Version;
-  readonly offers: ReadonlyMap<ClusterId, readonly Offer[]>;
-  /** Place of each destination among equals, different for each service. */
-  readonly ranks: ReadonlyMap<DestinationKey, number>;
-}
-
-function tableOf({ service, stableVersion, sources }: Problem): Table {
-  const keys = new Set(sources.flatMap(({ offers }) => offers.map(({ key }) => key)));
-  const ranked = [...keys].toSorted((a, b) => compareTies(service, a, b));
-  return {
-    stableVersion,
-    offers: new Map(sources.map(({ cluster, offers }) => [cluster, offers])),
-    ranks: new Map(ranked.map((key, rank) => [key, rank])),
-  };
-}
-
-/** The closest first. */
-function pairsOf(flows: readonly Flow[], table: Table, round: Round): readonly Pair[] {
-  return flows
-    .flatMap((flow) => (table.offers.get(flow.source) ?? []).map((offer) => ({ flow, offer })))
-    .filter((pair) => isConsidered(pair, table, round))
-    .toSorted((a, b) => comparePairs(a, b, table));
-}
-
-function isConsidered({ flow, offer }: Pair, { stableVersion }: Table, round: Round): boolean {
-  if (offer.isDraining && round.draining === "left-out") return false;
-  const { version } = offer.destination;
-  if (round.versions === "own") return version === flow.version;
-  return round.versions === "any" || version === stableVersion;
-}
-
-function comparePairs(a: Pair, b: Pair, { ranks }: Table): number {
-  return (
-    Number(!isLocal(a)) - Number(!isLocal(b)) ||
-    a.offer.rttMs - b.offer.rttMs ||
-    (ranks.get(a.offer.key) ?? 0) - (ranks.get(b.offer.key) ?? 0) ||
-    compareFlows(a.flow, b.flow)
-  );
-}
-
-function compareFlows(a: Flow, b: Flow): number {
-  return compareNames(a.source, b.source) || compareNames(a.version, b.version);
-}
-
-function isLocal({ flow, offer }: Pair): boolean {
-  return offer.destination.cluster === flow.source;
 }
 
 /** Pours each pair full, in order, up to the destination's threshold. */

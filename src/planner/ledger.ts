@@ -2,10 +2,14 @@ import type { DestinationKey } from "../model/destination.ts";
 import { WEIGHT_TOTAL } from "../model/destination.ts";
 import type { ClusterId, Version } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
-import type { Flow, Manner, Pair, Placement, Problem, Source } from "./allocate.ts";
+import type { Flow, Placement, Problem, Source } from "./allocate.ts";
+import type { Pair } from "./rounds.ts";
 
 /** Basis points below this are noise of floating point. */
 const NOISE_WEIGHT = 1e-7;
+
+/** How much to place, and how it came there. */
+type Placing = Pick<Placement, "weight" | "manner" | "weighed">;
 
 /** The books of one allocation: what is placed, what is left, and what room there is. Lives for one call. */
 export class Ledger {
@@ -46,6 +50,11 @@ export class Ledger {
     return rest < NOISE_WEIGHT ? 0 : rest;
   }
 
+  /** Requests per second that a destination has by now. */
+  load(key: DestinationKey): number {
+    return this.#loads.get(key) ?? 0;
+  }
+
   /** Basis points of the flow's source that the destination takes before its threshold. */
   room({ flow, offer }: Pair): number {
     if (offer.capacityRps === undefined) return WEIGHT_TOTAL;
@@ -64,12 +73,12 @@ export class Ledger {
   }
 
   /** Places at most `weight` of what is left of the pair's flow. */
-  place({ flow, offer }: Pair, { weight, manner }: { readonly weight: number; readonly manner: Manner }): void {
+  place({ flow, offer }: Pair, { weight, ...how }: Placing): void {
     const placed = Math.min(weight, this.rest(flow));
     if (placed < NOISE_WEIGHT) return;
     this.#book(flow.source, offer.key, placed);
     this.#rests.set(flow, this.rest(flow) - placed);
-    this.#placements.push({ flow, destination: offer.destination, weight: placed, manner });
+    this.#placements.push({ flow, destination: offer.destination, weight: placed, ...how });
   }
 
   /** Everything placed so far, in the order of placing. */

@@ -1,0 +1,135 @@
+import type { DestinationKey } from "../model/destination.ts";
+import { WEIGHT_TOTAL } from "../model/destination.ts";
+import type { ClusterId } from "../model/ids.ts";
+import { compareNames } from "../model/ids.ts";
+import { movingFlows, pour } from "./allocate.ts";
+import type { Allocation, Allocator, Flow, Problem, Weighed } from "./allocate.ts";
+import { curveOf, wayMs } from "./cost.ts";
+import { Ledger } from "./ledger.ts";
+import { optimise } from "./optimise/optimise.ts";
+import type { TransportPlan, TransportProblem } from "./optimise/problem.ts";
+import { isLocal, pairsOf, ROUNDS, tableOf } from "./rounds.ts";
+import type { Pair, Round } from "./rounds.ts";
+
+/**
+ * Divides flows so that the way, its price and the queues together cost all callers least, over all sources jointly. Who
+ * may go where, and what gives way first, is the waterfall's: each of its rounds is solved to its optimum. A source of
+ * which nobody knows that it sends anything is placed nearest first.
+ */
+export const optimum: Allocator = { allocate };
+
+function allocate(problem: Problem): Allocation {
+  const books = { problem, ledger: new Ledger(problem), table: tableOf(problem), demands: demandsOf(problem) };
+  const flows = movingFlows(problem);
+  const isKnown = ({ source }: Flow): boolean => demandOf(books, source) > 0;
+  const known = flows.filter(isKnown);
+  for (const round of ROUNDS) {
+    const open = known.filter((flow) => books.ledger.rest(flow) > 0);
+    if (open.length === 0) break;
+    solve(pairsOf(open, books.table, round), round, books);
+  }
+  const unknown = flows.filter((flow) => !isKnown(flow));
+  // What is too little to be told from the noise of arithmetic is left by the rounds above, and finds its place here.
+  pour([...unknown, ...known], books.ledger, books.table);
+  return { placements: books.ledger.placements(), overload: books.ledger.overload };
+}
+
+interface Books {
+  readonly problem: Problem;
+  readonly ledger: Ledger;
+  readonly table: ReturnType<typeof tableOf>;
+  readonly demands: ReadonlyMap<ClusterId, number>;
+}
+
+function demandsOf({ sources }: Problem): ReadonlyMap<ClusterId, number> {
+  return new Map(sources.map(({ cluster, demandRps }) => [cluster, demandRps]));
+}
+
+function demandOf({ demands }: Books, source: ClusterId): number {
+  return demands.get(source) ?? 0;
+}
+
+/** One round's pairs, by index of flow and place. */
+interface Grid {
+  readonly flows: readonly Flow[];
+  readonly keys: readonly DestinationKey[];
+  readonly pairs: readonly (readonly (Pair | undefined)[])[];
+}
+
+function solve(pairs: readonly Pair[], round: Round, books: Books): void {
+  if (pairs.length === 0) return;
+  const grid = gridOf(pairs);
+  const problem = transportOf(grid, round, books);
+  const plan = optimise(problem);
+  for (const [flow, row] of grid.pairs.entries())
+    for (const [place, pair] of row.entries())
+      if (pair !== undefined) placePart({ pair, flow, place }, { plan, problem, grid, round }, books);
+}
+
+function gridOf(pairs: readonly Pair[]): Grid {
+  const byFlow = Map.groupBy(pairs, ({ flow }) => flow);
+  const flows = [...byFlow.keys()].toSorted(
+    (a, b) => compareNames(a.source, b.source) || compareNames(a.version, b.version),
+  );
+  const keys = [...new Set(pairs.map(({ offer }) => offer.key))].toSorted(compareNames);
+  const rows = flows.map((flow) => {
+    const its = new Map((byFlow.get(flow) ?? []).map((pair) => [pair.offer.key, pair]));
+    return keys.map((key) => its.get(key));
+  });
+  return { flows, keys, pairs: rows };
+}
+
+function transportOf({ flows, keys, pairs }: Grid, round: Round, books: Books): TransportProblem {
+  const { problem, ledger } = books;
+  const rpsOf = (weight: number, flow: Flow): number => (weight / WEIGHT_TOTAL) * demandOf(books, flow.source);
+  const roomOf = (pair: Pair): number => (round.ceilings === "lifted" ? WEIGHT_TOTAL : ledger.underCeiling(pair));
+  return {
+    demandsRps: flows.map((flow, index) => {
+      const most = (pairs[index] ?? []).reduce((sum, pair) => sum + (pair === undefined ? 0 : roomOf(pair)), 0);
+      return rpsOf(Math.min(ledger.rest(flow), most), flow);
+    }),
+    places: keys.map((key, place) => {
+      const offer = pairs.map((row) => row[place]).find((pair) => pair !== undefined)?.offer;
+      const limitRps = (offer?.capacityRps ?? Infinity) * problem.utilisationMax;
+      return { curve: curveOf(offer), limitRps, fixedRps: ledger.load(key) };
+    }),
+    costsMs: pairs.map((row) =>
+      row.map((pair) => (pair === undefined ? Infinity : wayMs(pair.offer, problem.valuation))),
+    ),
+    ceilingsRps: pairs.map((row) => row.map((pair) => (pair === undefined ? 0 : rpsOf(roomOf(pair), pair.flow)))),
+  };
+}
+
+interface Solution {
+  readonly plan: TransportPlan;
+  readonly problem: TransportProblem;
+  readonly grid: Grid;
+  readonly round: Round;
+}
+
+interface Cell {
+  readonly pair: Pair;
+  readonly flow: number;
+  readonly place: number;
+}
+
+function placePart({ pair, flow, place }: Cell, solution: Solution, books: Books): void {
+  const amountRps = solution.plan.amountsRps[flow]?.[place] ?? 0;
+  const weight = (amountRps / demandOf(books, pair.flow.source)) * WEIGHT_TOTAL;
+  const manner = isLocal(pair) ? "local" : "balanced";
+  books.ledger.place(pair, {
+    weight,
+    manner: solution.round.ceilings === "lifted" ? "last-resort" : manner,
+    weighed: weighedAt({ pair, flow, place }, solution),
+  });
+}
+
+function weighedAt({ flow, place }: Cell, { plan, problem, grid }: Solution): Weighed {
+  const costAt = (other: number): number => (problem.costsMs[flow]?.[other] ?? Infinity) + (plan.pricesMs[other] ?? 0);
+  const others = (grid.pairs[flow] ?? [])
+    .flatMap((pair, other) => (pair === undefined || other === place ? [] : [{ pair, costMs: costAt(other) }]))
+    .toSorted((a, b) => a.costMs - b.costMs);
+  const [best] = others;
+  const elsewhere = best && { destination: best.pair.offer.destination, costMs: best.costMs };
+  return { hereMs: costAt(place), ...(elsewhere !== undefined && { elsewhere }) };
+}

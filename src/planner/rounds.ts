@@ -1,0 +1,81 @@
+import type { DestinationKey } from "../model/destination.ts";
+import type { ClusterId, Version } from "../model/ids.ts";
+import { compareNames } from "../model/ids.ts";
+import type { Flow, Problem } from "./allocate.ts";
+import { compareTies } from "./apportion.ts";
+import type { Offer } from "./eligible.ts";
+
+/** Which offers a round considers for a flow. */
+export interface Round {
+  readonly versions: "own" | "stable" | "any";
+  readonly ceilings: "kept" | "lifted";
+  readonly draining: "left-out" | "included";
+}
+
+/** Each round takes only what the ones before it could not place. */
+export const ROUNDS: readonly Round[] = [
+  { versions: "own", ceilings: "kept", draining: "left-out" },
+  { versions: "stable", ceilings: "kept", draining: "left-out" },
+  { versions: "any", ceilings: "kept", draining: "left-out" },
+  { versions: "own", ceilings: "lifted", draining: "left-out" },
+  { versions: "stable", ceilings: "lifted", draining: "left-out" },
+  { versions: "any", ceilings: "lifted", draining: "left-out" },
+  { versions: "own", ceilings: "lifted", draining: "included" },
+  { versions: "any", ceilings: "lifted", draining: "included" },
+];
+
+/** One flow and one destination that could take it. */
+export interface Pair {
+  readonly flow: Flow;
+  readonly offer: Offer;
+}
+
+/** What pairs are made of, looked up once per problem. */
+export interface Table {
+  readonly stableVersion: Version;
+  readonly offers: ReadonlyMap<ClusterId, readonly Offer[]>;
+  /** Place of each destination among equals, different for each service. */
+  readonly ranks: ReadonlyMap<DestinationKey, number>;
+}
+
+export function tableOf({ service, stableVersion, sources }: Problem): Table {
+  const keys = new Set(sources.flatMap(({ offers }) => offers.map(({ key }) => key)));
+  const ranked = [...keys].toSorted((a, b) => compareTies(service, a, b));
+  return {
+    stableVersion,
+    offers: new Map(sources.map(({ cluster, offers }) => [cluster, offers])),
+    ranks: new Map(ranked.map((key, rank) => [key, rank])),
+  };
+}
+
+/** The closest first. */
+export function pairsOf(flows: readonly Flow[], table: Table, round: Round): readonly Pair[] {
+  return flows
+    .flatMap((flow) => (table.offers.get(flow.source) ?? []).map((offer) => ({ flow, offer })))
+    .filter((pair) => isConsidered(pair, table, round))
+    .toSorted((a, b) => comparePairs(a, b, table));
+}
+
+function isConsidered({ flow, offer }: Pair, { stableVersion }: Table, round: Round): boolean {
+  if (offer.isDraining && round.draining === "left-out") return false;
+  const { version } = offer.destination;
+  if (round.versions === "own") return version === flow.version;
+  return round.versions === "any" || version === stableVersion;
+}
+
+function comparePairs(a: Pair, b: Pair, { ranks }: Table): number {
+  return (
+    Number(!isLocal(a)) - Number(!isLocal(b)) ||
+    a.offer.rttMs - b.offer.rttMs ||
+    (ranks.get(a.offer.key) ?? 0) - (ranks.get(b.offer.key) ?? 0) ||
+    compareFlows(a.flow, b.flow)
+  );
+}
+
+export function compareFlows(a: Flow, b: Flow): number {
+  return compareNames(a.source, b.source) || compareNames(a.version, b.version);
+}
+
+export function isLocal({ flow, offer }: Pair): boolean {
+  return offer.destination.cluster === flow.source;
+}
