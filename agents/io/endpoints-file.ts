@@ -8,7 +8,7 @@ import { refuse, ok } from "../../src/model/result.ts";
 import type { Result } from "../../src/model/result.ts";
 import type { LocalEndpoint, LocalEndpoints } from "../core/ports.ts";
 import { messageOf } from "./durable-file.ts";
-import { readYaml } from "../config/yaml.ts";
+import { readLongYaml } from "../config/yaml-entries.ts";
 
 /** Told of every change that is sound, and of every one that is not. */
 export interface EndpointsListener {
@@ -94,7 +94,7 @@ async function textOf(path: string): Promise<Result<string, string>> {
 
 /** Reads the text of an endpoints file, or says everything that is wrong with it, each with its path. */
 export function readEndpoints(text: string): Result<LocalEndpoints, readonly string[]> {
-  const document = readYaml(text);
+  const document = readLongYaml(text);
   if (!document.ok) return document;
   const problems: string[] = [];
   const root = mapping(document.value, "the document", problems);
