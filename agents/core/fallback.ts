@@ -1,6 +1,5 @@
 import { compareNames } from "../../src/model/ids.ts";
 import type { ClusterId } from "../../src/model/ids.ts";
-import type { RouteSet } from "../../src/model/plan.ts";
 import type { ActiveFallback } from "../../src/model/report.ts";
 import type { FallbackRuling } from "./delta.ts";
 import { routeWeighs, weighs } from "./holding.ts";
@@ -165,15 +164,13 @@ function returning({ before, after, policy, nowMs }: NewerPlan): readonly Exempt
     const older = before?.routeSets.get(service)?.routeSet;
     // What stayed as it was gives nobody weight anew.
     if (older === routeSet) continue;
-    for (const cluster of weightedClusters(routeSet))
-      if (older === undefined || !routeWeighs(older, cluster)) fresh.add(cluster);
+    for (const { routes } of routeSet.rules)
+      for (const { destination } of routes)
+        if (older === undefined || !routeWeighs(older, destination.cluster)) fresh.add(destination.cluster);
   }
+  if (fresh.size === 0) return [];
   return [...fresh]
     .filter((cluster) => before === undefined || !weighs(before, cluster))
     .toSorted(compareNames)
     .map((cluster) => ({ cluster, untilMs }));
-}
-
-function* weightedClusters({ rules }: RouteSet): Iterable<ClusterId> {
-  for (const { routes } of rules) for (const { destination } of routes) yield destination.cluster;
 }

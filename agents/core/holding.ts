@@ -55,9 +55,9 @@ export function weighs(plan: HeldPlan, cluster: ClusterId): boolean {
 
 /** Whether any rule of one route set gives the cluster weight. */
 export function routeWeighs({ rules }: RouteSet, cluster: ClusterId): boolean {
-  return rules.some(({ routes }) =>
-    routes.some(({ destination, weight }) => destination.cluster === cluster && weight > 0),
-  );
+  for (const { routes } of rules)
+    for (const { destination, weight } of routes) if (weight > 0 && destination.cluster === cluster) return true;
+  return false;
 }
 
 /**

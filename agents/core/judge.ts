@@ -46,6 +46,7 @@ export function judgePosition(offered: Placed, held: Placed | undefined): Result
 }
 
 function rangeRefusal({ incarnation, epoch, revision }: Position): Refusal | undefined {
+  if (isSequence(incarnation.generation) && isSequence(epoch) && isSequence(revision)) return undefined;
   const fields = { "incarnation.generation": incarnation.generation, epoch, revision };
   for (const [field, value] of Object.entries(fields)) {
     if (isSequence(value)) continue;

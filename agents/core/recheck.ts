@@ -1,4 +1,4 @@
-import { DestinationSet, destinationsIn } from "../../src/model/destination-set.ts";
+import { DestinationSet, firstMissing } from "../../src/model/destination-set.ts";
 import { WEIGHT_TOTAL, keyOf } from "../../src/model/destination.ts";
 import type { DestinationKey, Split } from "../../src/model/destination.ts";
 import { compareNames } from "../../src/model/ids.ts";
@@ -108,11 +108,9 @@ function reachFault({ rules, reaches }: RouteSet, own: ClusterId): Fault | undef
   const known = new DestinationSet();
   for (const { destination, gateway } of reaches)
     if (destination.cluster === own || gateway !== undefined) known.add(destination);
-  for (const destination of destinationsIn(rules)) {
-    if (known.has(destination)) continue;
-    return { code: "UNKNOWN_DESTINATION", detail: `weights ${keyOf(destination)} and does not say how to reach it` };
-  }
-  return undefined;
+  const missing = firstMissing(rules, known);
+  if (missing === undefined) return undefined;
+  return { code: "UNKNOWN_DESTINATION", detail: `weights ${keyOf(missing)} and does not say how to reach it` };
 }
 
 function spreadFault({ rules }: RouteSet, { destinationsMin }: Limits): Fault | undefined {

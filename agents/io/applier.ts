@@ -90,16 +90,19 @@ export class Applier {
     const stop = new AbortController();
     const { timeoutMs, supersedeAfterMs } = this.#timing;
     const startedMs = performance.now();
-    const timers = [setTimeout(() => stop.abort(OVERDUE), timeoutMs)];
-    this.#supersede = () => {
-      const waitMs = Math.max(0, supersedeAfterMs - (performance.now() - startedMs));
-      timers.push(setTimeout(() => stop.abort(SUPERSEDED), waitMs));
-    };
+    const timers: NodeJS.Timeout[] = [];
     const applied = await new Promise<Applied>((resolve) => {
-      // A mesh that was told to stop may still say what it did.
-      stop.signal.addEventListener("abort", () => {
+      const giveUp = (reason: string): void => {
+        if (stop.signal.aborted) return;
+        stop.abort(reason);
+        // A mesh that was told to stop may still say what it did.
         timers.push(setTimeout(() => resolve(this.#unanswered(desired)), STOP_GRACE_MS));
-      });
+      };
+      timers.push(setTimeout(() => giveUp(OVERDUE), timeoutMs));
+      this.#supersede = () => {
+        const waitMs = Math.max(0, supersedeAfterMs - (performance.now() - startedMs));
+        timers.push(setTimeout(() => giveUp(SUPERSEDED), waitMs));
+      };
       void this.#guarded(desired, stop.signal).then(resolve);
     });
     this.#supersede = undefined;
@@ -131,7 +134,9 @@ export class Applier {
 
 /** Services whose hash differs between two answers of the mesh. */
 export function changedServices(before: Applied["hashes"], after: Applied["hashes"]): readonly ServiceId[] {
-  const names = (hashes: Applied["hashes"]) => Object.keys(hashes) as ServiceId[];
-  const changed = names(after).filter((service) => before[service] !== after[service]);
-  return [...changed, ...names(before).filter((service) => after[service] === undefined)];
+  const changed: ServiceId[] = [];
+  for (const service of Object.keys(after) as ServiceId[])
+    if (before[service] !== after[service]) changed.push(service);
+  for (const service of Object.keys(before) as ServiceId[]) if (after[service] === undefined) changed.push(service);
+  return changed;
 }

@@ -8,8 +8,9 @@ import type {
   Goodbye,
   PlanDelta,
 } from "../../proto/gen/weir/v1/agent_pb.ts";
-import { toAcknowledgement } from "../../src/wire/link.ts";
 import { rpcService } from "../../src/wire/rpc.ts";
+import type { Preserialized } from "../../src/wire/rpc.ts";
+import { acknowledgementBytes } from "../../src/wire/stream-bytes.ts";
 import type { Reply } from "./agent.ts";
 import { fullJitterMs, pause } from "./clock.ts";
 import { messageOf } from "./durable-file.ts";
@@ -18,7 +19,10 @@ import { likelyCause } from "./likely-cause.ts";
 import type { AgentLog } from "./log.ts";
 import { openPlanner, refusalIn } from "./planner-client.ts";
 
-type Request = MessageInitShape<typeof ConnectRequestSchema>;
+type Said = MessageInitShape<typeof ConnectRequestSchema>;
+
+/** A message up the stream; acknowledgements come as bytes. */
+type Request = Said | Preserialized;
 
 /** How patient the link is. */
 export interface LinkTiming {
@@ -47,7 +51,7 @@ export interface LinkParts {
   /** host:port of every planner; looked at before each try. */
   readonly planners: () => readonly string[];
   readonly identity: () => AgentIdentity;
-  readonly hello: () => NonNullable<Extract<Request["message"], { case: "hello" }>["value"]>;
+  readonly hello: () => NonNullable<Extract<Said["message"], { case: "hello" }>["value"]>;
   readonly receive: (delta: PlanDelta) => Promise<Reply>;
   readonly credentials: (credentials: BusCredentials) => void;
   /** Told when the link comes up and goes down, and why it is down. */
@@ -213,9 +217,8 @@ export class PlannerLink {
 
 function requestOf(reply: Reply): Request {
   if (reply.kind === "resync") return { message: { case: "resync", value: {} } };
-  const digest = new Uint8Array(Buffer.from(reply.digest, "hex"));
   const { position, refusals } = reply;
-  return { message: { case: "acknowledgement", value: toAcknowledgement({ position, digest, refusals }) } };
+  return acknowledgementBytes({ position, digest: Buffer.from(reply.digest, "hex"), refusals });
 }
 
 /** Deltas in the order they came, one at a time. */

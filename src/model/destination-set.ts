@@ -24,12 +24,13 @@ export class DestinationSet {
   }
 }
 
-/** Every destination that rules and their fallbacks name, in their order, with repetitions. */
-export function* destinationsIn(rules: readonly Rule[]): Iterable<Destination> {
+/** The first destination that rules or their fallbacks name and that is not among those known. */
+export function firstMissing(rules: readonly Rule[], known: DestinationSet): Destination | undefined {
   for (const { routes } of rules) {
     for (const { destination, fallback } of routes) {
-      yield destination;
-      for (const entry of fallback) yield entry.destination;
+      if (!known.has(destination)) return destination;
+      for (const entry of fallback) if (!known.has(entry.destination)) return entry.destination;
     }
   }
+  return undefined;
 }

@@ -16,8 +16,20 @@ export function planDigestHex(hashes: ReadonlyMap<ServiceId, string>): string {
 }
 
 function linesOf(hashes: ReadonlyMap<ServiceId, string>): string {
-  const lines: string[] = [];
-  for (const [service, hash] of hashes) lines.push(`${service}=${hash}\n`);
+  let lines = "";
+  let before = "";
+  for (const [service, hash] of hashes) {
+    const line = `${service}=${hash}\n`;
+    // Plans come sorted and stay so while their services do.
+    if (line < before) return sortedLinesOf(hashes);
+    lines += line;
+    before = line;
+  }
+  return lines;
+}
+
+function sortedLinesOf(hashes: ReadonlyMap<ServiceId, string>): string {
+  const lines = Array.from(hashes, ([service, hash]) => `${service}=${hash}\n`);
   return lines.toSorted(compareNames).join("");
 }
 

@@ -38,12 +38,31 @@ export function fromPosition(message: PositionMessage, field: string): Result<Po
 
 /** Reads a position as part of a larger message. */
 export function positionOf(checks: Checks, field: string, message: PositionMessage): Position {
-  return {
-    incarnation: incarnationOf(checks, `${field}.incarnation`, message.incarnation),
-    epoch: checks.sequence(`${field}.epoch`, message.epoch),
-    revision: checks.sequence(`${field}.revision`, message.revision),
-  };
+  return (
+    soundPosition(message) ?? {
+      incarnation: incarnationOf(checks, `${field}.incarnation`, message.incarnation),
+      epoch: checks.sequence(`${field}.epoch`, message.epoch),
+      revision: checks.sequence(`${field}.revision`, message.revision),
+    }
+  );
 }
+
+/** A position with nothing wrong: the names of its fields are not made up for every plan and acknowledgement. */
+function soundPosition({ incarnation, epoch, revision }: PositionMessage): Position | undefined {
+  if (incarnation === undefined) return undefined;
+  const { generation, id } = incarnation;
+  const position = {
+    incarnation: { generation: Number(generation), id },
+    epoch: Number(epoch),
+    revision: Number(revision),
+  };
+  const isOrdered =
+    isSequence(position.incarnation.generation) && isSequence(position.epoch) && isSequence(position.revision);
+  return isOrdered && PLAIN_ID.test(id) ? position : undefined;
+}
+
+/** Of ids that have nothing wrong, those that need no second look. */
+const PLAIN_ID = /^[\w-]{1,128}$/;
 
 /** Reads an incarnation, which must be set, as part of a larger message. */
 export function incarnationOf(checks: Checks, field: string, message: IncarnationMessage | undefined): Incarnation {

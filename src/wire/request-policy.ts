@@ -6,10 +6,10 @@ import type { Checks } from "./checks.ts";
 import { RETRY_SCOPES, RETRY_SCOPE_WORDS } from "./words.ts";
 
 /** More tries than this multiply an outage instead of hiding it. */
-const RETRIES_MAX = 10;
+export const RETRIES_MAX = 10;
 
 /** Longest time any single request may be given: a day. */
-const TIMEOUT_MS_MAX = 86_400_000;
+export const TIMEOUT_MS_MAX = 86_400_000;
 
 /** A request policy in the wire's form, nothing left to a default. */
 export function toRequestPolicy(policy: RequestPolicy): MessageInitShape<typeof RequestPolicySchema> {

@@ -13,7 +13,7 @@ import type {
   RuleSchema,
 } from "../../proto/gen/weir/v1/plan_pb.ts";
 import type { GatewayAddress } from "../model/cluster.ts";
-import { DestinationSet, destinationsIn } from "../model/destination-set.ts";
+import { DestinationSet, firstMissing } from "../model/destination-set.ts";
 import { compareDestinations, keyOf } from "../model/destination.ts";
 import { compareNames } from "../model/ids.ts";
 import type { RouteSetHash } from "../model/ids.ts";
@@ -21,7 +21,9 @@ import type { Reach, Route, RouteSet, Rule } from "../model/plan.ts";
 import type { Refusal } from "../model/refusal.ts";
 import { ok, refuse } from "../model/result.ts";
 import type { Result } from "../model/result.ts";
+import { readCanonicalRouteSet } from "./canonical-route-set.ts";
 import { Checks } from "./checks.ts";
+import { isHost, PORT } from "./host.ts";
 import { requestPolicyOf, toRequestPolicy } from "./request-policy.ts";
 import { sha256Hex } from "./sha256.ts";
 import { checkWeights, destinationOf, repeated, sorted, splitOf, toDestination, toWeights } from "./split.ts";
@@ -33,8 +35,6 @@ export const ROUTES_MAX = 2_000;
 /** Most bytes that one route set may have. */
 export const ROUTE_SET_BYTES_MAX = 1_048_576;
 
-const PORT = { min: 1, max: 65_535 };
-const ADDRESS_LENGTH_MAX = 253;
 const HEADER_LENGTH_MAX = 1_024;
 
 /**
@@ -69,6 +69,9 @@ export function decodeRouteSet(bytes: Uint8Array): Result<RouteSet, Refusal> {
     const message = `a route set of ${bytes.length} bytes; at most ${ROUTE_SET_BYTES_MAX} are allowed`;
     return refuse({ code: "SCHEMA_INVALID", field: "", message });
   }
+  const canonical = readCanonicalRouteSet(bytes);
+  if (canonical !== undefined && entriesIn(canonical.rules) <= ROUTES_MAX) return ok(canonical);
+  // Bytes of another form may be fine as well; if they are not, this way says what is wrong with them.
   const message = decoded(bytes);
   if (message === undefined)
     return refuse({ code: "DECODE", field: "", message: "these bytes are no RouteSet message" });
@@ -141,8 +144,12 @@ export function fromRouteSet(message: RouteSetMessage): Result<RouteSet, Refusal
   return checks.result(routeSet);
 }
 
+function entriesIn(rules: readonly { readonly routes: readonly unknown[] }[]): number {
+  return rules.reduce((sum, { routes }) => sum + Math.max(1, routes.length), 0);
+}
+
 function checkSize(checks: Checks, { rules }: RouteSetMessage): void {
-  const entries = rules.reduce((sum, rule) => sum + Math.max(1, rule.routes.length), 0);
+  const entries = entriesIn(rules);
   if (entries > ROUTES_MAX)
     checks.refuse("SCHEMA_INVALID", "rules", `${entries} routes; at most ${ROUTES_MAX} are allowed`);
 }
@@ -182,8 +189,7 @@ function reachOf(checks: Checks, field: string, { destination, gateway, rttMs }:
 
 /** Reads a network address: host name or IP address and a port from 1. */
 export function addressOf(checks: Checks, field: string, { address, port }: Address): GatewayAddress {
-  const isHost = /^[0-9a-zA-Z._:-]+$/.test(address) && address.length <= ADDRESS_LENGTH_MAX;
-  if (!isHost) checks.refuse("FIELD_INVALID", `${field}.address`, "is neither a host name nor an IP address");
+  if (!isHost(address)) checks.refuse("FIELD_INVALID", `${field}.address`, "is neither a host name nor an IP address");
   return { address, port: checks.integer(`${field}.port`, port, PORT) };
 }
 
@@ -196,9 +202,7 @@ function checkWhole(checks: Checks, { rules, reaches, serves }: RouteSet): void 
   const doubled = reaches.find(({ destination }) => !reachable.add(destination));
   const twice = doubled === undefined ? repeated(serves) : keyOf(doubled.destination);
   if (twice !== undefined) checks.refuse("DUPLICATE_KEY", "reaches", `${twice} is named more than once`);
-  for (const destination of destinationsIn(rules)) {
-    if (reachable.has(destination)) continue;
-    checks.refuse("UNKNOWN_DESTINATION", "reaches", `says nothing of how ${keyOf(destination)} is reached`);
-    return;
-  }
+  const missing = firstMissing(rules, reachable);
+  if (missing !== undefined)
+    checks.refuse("UNKNOWN_DESTINATION", "reaches", `says nothing of how ${keyOf(missing)} is reached`);
 }

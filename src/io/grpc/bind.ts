@@ -7,7 +7,7 @@ import type { Refusal } from "../../model/refusal.ts";
 import { refuse } from "../../model/result.ts";
 import type { Result } from "../../model/result.ts";
 import { rpcService } from "../../wire/rpc.ts";
-import type { RpcMethod } from "../../wire/rpc.ts";
+import type { Preserialized, RpcMethod } from "../../wire/rpc.ts";
 import { faultFields } from "../log.ts";
 import type { Metrics } from "../http/metrics.ts";
 import type { Caller } from "./caller.ts";
@@ -29,7 +29,7 @@ export type Emit<O extends DescMessage> = (message: MessageInitShape<O>) => Prom
 /** A bidirectional stream; what is written must be in the form that the method's serialiser takes. */
 export type Duplex<I extends DescMessage, O extends DescMessage> = ServerDuplexStream<
   MessageShape<I> | Undecodable,
-  MessageInitShape<O>
+  MessageInitShape<O> | Preserialized
 >;
 
 /** One method's code. */

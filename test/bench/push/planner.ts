@@ -1,12 +1,10 @@
-import { toBinary, create } from "@bufbuild/protobuf";
 import { pause } from "../../../deploy/demo/waiting.ts";
-import { ConnectRequestSchema, ConnectResponseSchema } from "../../../proto/gen/weir/v1/agent_pb.ts";
 import { deltaOf } from "../../../src/io/grpc/push/delta.ts";
 import { createRouteSetBytes } from "../../../src/io/grpc/push/route-set-bytes.ts";
 import { wantedBy } from "../../../src/io/grpc/push/wanted.ts";
 import type { FleetEvent } from "../../../src/model/event.ts";
 import type { ClusterId } from "../../../src/model/ids.ts";
-import { toAcknowledgement } from "../../../src/wire/link.ts";
+import { acknowledgementBytes } from "../../../src/wire/stream-bytes.ts";
 import { answerCalls } from "../calls.ts";
 import { settledPrivateMiB } from "../memory.ts";
 import { openBenchPlanner } from "../planner/planner.ts";
@@ -134,14 +132,10 @@ function messageFor(cluster: string): Buffer {
   const known = new Map(
     [...wanted.hashes].map(([service, hash]) => [service, service === CHANGING ? "" : hash] as const),
   );
-  const plan = deltaOf({ known, wanted, rulings: [] }, { state, bytesOf });
-  const message = create(ConnectResponseSchema, { message: { case: "plan", value: plan } });
-  return Buffer.from(toBinary(ConnectResponseSchema, message));
+  return deltaOf({ known, wanted, rulings: [] }, { state, bytesOf }).bytes;
 }
 
 function anAcknowledgement(): Buffer {
   const position = { incarnation: { generation: 1, id: "bench" }, epoch: 1, revision: 10 };
-  const value = toAcknowledgement({ position, digest: new Uint8Array(32).fill(1), refusals: [] });
-  const message = create(ConnectRequestSchema, { message: { case: "acknowledgement", value } });
-  return Buffer.from(toBinary(ConnectRequestSchema, message));
+  return acknowledgementBytes({ position, digest: new Uint8Array(32).fill(1), refusals: [] }).bytes;
 }

@@ -8,6 +8,7 @@ import type { Refusal } from "../../../model/refusal.ts";
 import { ok, refuse } from "../../../model/result.ts";
 import type { Result } from "../../../model/result.ts";
 import type { AgentAcknowledgement, AgentHello } from "../../../wire/link.ts";
+import type { Preserialized } from "../../../wire/rpc.ts";
 import { deltaOf, differs } from "./delta.ts";
 import type { Gate } from "./gate.ts";
 import type { RouteSetBytes } from "./route-set-bytes.ts";
@@ -16,7 +17,7 @@ import { wantedBy } from "./wanted.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** One message down the stream. */
-export type Downward = MessageInitShape<typeof ConnectResponseSchema>;
+export type Downward = MessageInitShape<typeof ConnectResponseSchema> | Preserialized;
 
 /** What a stream needs of the outside. */
 export interface AgentStreamPorts {
@@ -177,7 +178,7 @@ export class AgentStream {
     this.#rulings = [];
     const turn = setTimeout(leave, WRITE_TURN_MAX_MS).unref();
     this.#ports.onSent();
-    this.#ports.write({ message: { case: "plan", value: plan } }, () => {
+    this.#ports.write(plan, () => {
       clearTimeout(turn);
       leave();
     });

@@ -1,12 +1,11 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { DeltaBase, FallbackOutcome } from "../../../../proto/gen/weir/v1/agent_pb.ts";
-import type { PlanDeltaSchema } from "../../../../proto/gen/weir/v1/agent_pb.ts";
+import { FallbackOutcome } from "../../../../proto/gen/weir/v1/agent_pb.ts";
 import type { FleetState } from "../../../model/fleet.ts";
 import { compareNames } from "../../../model/ids.ts";
 import type { RouteSetHash, ServiceId } from "../../../model/ids.ts";
 import { assert } from "../../../model/result.ts";
 import { planDigest } from "../../../wire/digest.ts";
-import { toPosition } from "../../../wire/position.ts";
+import type { Preserialized } from "../../../wire/rpc.ts";
+import { planBytes } from "../../../wire/stream-bytes.ts";
 import type { RouteSetBytes } from "./route-set-bytes.ts";
 import type { Ruling } from "./rulings.ts";
 import type { Wanted } from "./wanted.ts";
@@ -29,30 +28,31 @@ export function differs(known: ReadonlyMap<ServiceId, string>, wanted: Wanted): 
   return false;
 }
 
-/** The delta from what an agent holds to what it shall hold. */
+/** The message with the delta from what an agent holds to what it shall hold, ready to be sent. */
 export function deltaOf(
   { known, named = [], wanted, rulings }: DeltaParts,
   { state, bytesOf }: { readonly state: FleetState; readonly bytesOf: RouteSetBytes },
-): MessageInitShape<typeof PlanDeltaSchema> {
+): Preserialized {
   const changed: (readonly [ServiceId, RouteSetHash])[] = [];
   for (const entry of wanted.hashes) if (known?.get(entry[0]) !== entry[1]) changed.push(entry);
   const removed: ServiceId[] = [];
   for (const service of known?.keys() ?? named) if (!wanted.hashes.has(service)) removed.push(service);
-  return {
-    position: toPosition(wanted.position),
-    base: known === undefined ? DeltaBase.NOTHING : DeltaBase.HELD,
-    routeSets: changed
-      .toSorted(([a], [b]) => compareNames(a, b))
-      .map(([, hash]) => {
-        const routeSet = state.routeSets.get(hash);
-        assert(routeSet !== undefined, "what is released is stored");
-        return bytesOf(routeSet);
-      }),
-    removed: removed.toSorted(compareNames),
-    digest: planDigest(wanted.hashes),
-    fallbackRulings: rulings.map(({ lostCluster, outcome }) => ({
-      lostCluster,
-      outcome: outcome === "adopted" ? FallbackOutcome.ADOPTED : FallbackOutcome.REVERSED,
-    })),
-  };
+  const routeSets = changed
+    .toSorted(([a], [b]) => compareNames(a, b))
+    .map(([, hash]) => {
+      const routeSet = state.routeSets.get(hash);
+      assert(routeSet !== undefined, "what is released is stored");
+      return bytesOf(routeSet);
+    });
+  const { position, hashes } = wanted;
+  return planBytes(
+    { position, base: known === undefined ? "nothing" : "held", routeSets, digest: planDigest(hashes) },
+    {
+      removed: removed.toSorted(compareNames),
+      fallbackRulings: rulings.map(({ lostCluster, outcome }) => ({
+        lostCluster,
+        outcome: outcome === "adopted" ? FallbackOutcome.ADOPTED : FallbackOutcome.REVERSED,
+      })),
+    },
+  );
 }

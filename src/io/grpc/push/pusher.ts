@@ -59,6 +59,9 @@ interface Link {
 /** How long an agent may take over its first message, in ms. */
 const HELLO_DEADLINE_MS = 10_000;
 
+/** Deltas made in one turn of the event loop: under a ms, so that agents work while the deltas of others are made. */
+const SENDS_PER_TURN = 16;
+
 /** Keeps every connected agent's plan in step with the committed state. */
 export class Pusher {
   readonly #options: PusherOptions;
@@ -72,7 +75,7 @@ export class Pusher {
 
   constructor(options: PusherOptions) {
     this.#options = options;
-    this.#gate = createGate(options.wave);
+    this.#gate = createGate({ widthMax: options.wave, perTurnMax: SENDS_PER_TURN });
     this.#rulings = new RulingWatch(options);
     const { engine } = options;
     this.#stops = [

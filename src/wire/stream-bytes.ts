@@ -1,0 +1,98 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { ConnectRequestSchema, ConnectResponseSchema, DeltaBase } from "../../proto/gen/weir/v1/agent_pb.ts";
+import type { PlanDeltaSchema } from "../../proto/gen/weir/v1/agent_pb.ts";
+import { isSequence } from "../model/position.ts";
+import type { Position } from "../model/position.ts";
+import { assert } from "../model/result.ts";
+import { CanonicalWriter, sizeOfContent, sizeOfField, sizeOfNumber } from "./canonical-writer.ts";
+import { toAcknowledgement } from "./link.ts";
+import type { AgentAcknowledgement } from "./link.ts";
+import { toPosition } from "./position.ts";
+import { Preserialized } from "./rpc.ts";
+
+/** A delta without what only few have: rulings, and services that go. */
+export interface PlainDelta {
+  readonly position: Position;
+  readonly base: "held" | "nothing";
+  /** Bytes of each changed route set, sorted by service. */
+  readonly routeSets: readonly Uint8Array[];
+  readonly digest: Uint8Array;
+}
+
+type Rest = Pick<MessageInitShape<typeof PlanDeltaSchema>, "removed" | "fallbackRulings">;
+
+const BASES = { held: DeltaBase.HELD, nothing: DeltaBase.NOTHING } as const;
+
+/**
+ * The `ConnectResponse` that carries a delta: the very bytes that the general serialiser makes, at a tenth of its price,
+ * because a commit may be a message to each of a thousand agents. What is not plain goes the general way.
+ */
+export function planBytes(delta: PlainDelta, { removed = [], fallbackRulings = [] }: Rest): Preserialized {
+  if (removed.length === 0 && fallbackRulings.length === 0) return new Preserialized(plainPlan(delta));
+  const { position, base, routeSets, digest } = delta;
+  const rest = { base: BASES[base], routeSets: [...routeSets], digest, removed, fallbackRulings };
+  const value = { position: toPosition(position), ...rest };
+  const message = create(ConnectResponseSchema, { message: { case: "plan", value } });
+  return new Preserialized(toBinary(ConnectResponseSchema, message));
+}
+
+function plainPlan({ position, base, routeSets, digest }: PlainDelta): Buffer {
+  let size = sizeOfField(sizeOfPosition(position)) + sizeOfContent(digest.length) + sizeOfNumber(BASES[base]);
+  for (const bytes of routeSets) size += sizeOfField(bytes.length);
+  const writer = new CanonicalWriter(sizeOfField(size));
+  writer.enter(PLAN, size);
+  writePosition(writer, position);
+  for (const bytes of routeSets) writer.entry(PLAN_FIELD.routeSet, bytes);
+  writer.bytes(PLAN_FIELD.digest, digest);
+  writer.number(PLAN_FIELD.base, BASES[base]);
+  return writer.finish();
+}
+
+/** The `ConnectRequest` that carries an acknowledgement; as `planBytes`. */
+export function acknowledgementBytes(acknowledgement: AgentAcknowledgement): Preserialized {
+  const { position, digest, refusals } = acknowledgement;
+  if (refusals.length > 0) {
+    const value = toAcknowledgement(acknowledgement);
+    const message = create(ConnectRequestSchema, { message: { case: "acknowledgement", value } });
+    return new Preserialized(toBinary(ConnectRequestSchema, message));
+  }
+  const size = sizeOfField(sizeOfPosition(position)) + sizeOfContent(digest.length);
+  const writer = new CanonicalWriter(sizeOfField(size));
+  writer.enter(ACKNOWLEDGEMENT, size);
+  writePosition(writer, position);
+  writer.bytes(ACKNOWLEDGEMENT_FIELD.digest, digest);
+  return new Preserialized(writer.finish());
+}
+
+/** Tags: field number * 8 + wire type. */
+const PLAN = 0x0a;
+const ACKNOWLEDGEMENT = 0x12;
+const PLAN_FIELD = { routeSet: 0x12, digest: 0x22, base: 0x28 } as const;
+const ACKNOWLEDGEMENT_FIELD = { digest: 0x12 } as const;
+const POSITION = 0x0a;
+const POSITION_FIELD = { incarnation: 0x0a, epoch: 0x10, revision: 0x18 } as const;
+const INCARNATION_FIELD = { generation: 0x08, id: 0x12 } as const;
+
+function sizeOfIncarnation({ generation, id }: Position["incarnation"]): number {
+  return sizeOfNumber(generation) + sizeOfContent(Buffer.byteLength(id));
+}
+
+function sizeOfPosition({ incarnation, epoch, revision }: Position): number {
+  return sizeOfField(sizeOfIncarnation(incarnation)) + sizeOfNumber(epoch) + sizeOfNumber(revision);
+}
+
+/** The field has number 1 wherever a position stands. */
+function writePosition(writer: CanonicalWriter, position: Position): void {
+  const { incarnation, epoch, revision } = position;
+  assert(
+    [incarnation.generation, epoch, revision].every(isSequence),
+    "a sequence is an integer that a double holds exactly",
+  );
+  writer.enter(POSITION, sizeOfPosition(position));
+  writer.enter(POSITION_FIELD.incarnation, sizeOfIncarnation(incarnation));
+  writer.number(INCARNATION_FIELD.generation, incarnation.generation);
+  writer.text(INCARNATION_FIELD.id, incarnation.id);
+  writer.number(POSITION_FIELD.epoch, epoch);
+  writer.number(POSITION_FIELD.revision, revision);
+}
