@@ -1,6 +1,6 @@
 import { importsOf } from "./imports.ts";
 import { memberName } from "./purity.ts";
-import { complain, isIdentifier, isNode, nodesOf } from "./source.ts";
+import { complain, isIdentifier, isNode } from "./source.ts";
 import type { Complaint, Place, Rule, Source, SyntaxNode } from "./source.ts";
 
 /** Vitest reads its configuration from the default export. */
@@ -27,7 +27,7 @@ function judgeExports(source: Source): readonly Complaint[] {
 export const noAny: Rule = { name: "no-any-cast", judge: judgeCasts };
 
 function judgeCasts(source: Source): readonly Complaint[] {
-  return [...nodesOf(source)].flatMap(([node]) => {
+  return source.nodes.flatMap(([node]) => {
     if (node.type !== "TSAsExpression" && node.type !== "TSTypeAssertion") return [];
     const type = node["typeAnnotation"];
     return isNode(type) && type.type === "TSAnyKeyword" ? [complain(source, node.start, noAny.name, "as any")] : [];
@@ -48,7 +48,7 @@ export const environment: Rule = { name: "environment", judge: judgeEnvironment 
 
 function judgeEnvironment(source: Source): readonly Complaint[] {
   if (!isProduct(source.path) || /(^|\/)config\.ts$/.test(source.path)) return [];
-  const read = [...nodesOf(source)].filter(([node]) => readsEnvironment(node));
+  const read = source.nodes.filter(([node]) => readsEnvironment(node));
   const imported = importsOf(source).filter(({ specifier, values }) => isProcess(specifier) && values.includes("env"));
   return [
     ...read.map(([node]) => complain(source, node.start, environment.name, "reads process.env")),
@@ -75,7 +75,7 @@ export const moduleState: Rule = { name: "module-state", judge: judgeModuleState
 
 function judgeModuleState(source: Source): readonly Complaint[] {
   if (!isProduct(source.path)) return [];
-  return [...nodesOf(source)].flatMap(([node, place]) => {
+  return source.nodes.flatMap(([node, place]) => {
     if (node.type !== "VariableDeclaration" || node["kind"] === "const" || !isTopLevel(place)) return [];
     return [complain(source, node.start, moduleState.name, "a variable at the top of a module")];
   });

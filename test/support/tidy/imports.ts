@@ -1,4 +1,4 @@
-import { lineAt, nodesOf } from "./source.ts";
+import { lineAt } from "./source.ts";
 import type { Source, SyntaxNode } from "./source.ts";
 
 /** One import, re-export, dynamic import or `import("…")` type. */
@@ -36,7 +36,7 @@ function reExports(source: Source): readonly Import[] {
 }
 
 function lateImports(source: Source): readonly Import[] {
-  return [...nodesOf(source)].flatMap(([node]) => {
+  return source.nodes.flatMap(([node]) => {
     if (node.type !== "ImportExpression" && node.type !== "TSImportType") return [];
     const values = node.type === "ImportExpression" ? ["*"] : [];
     return [{ specifier: literalOf(node), values, line: lineAt(source, node.start) }];

@@ -1,4 +1,4 @@
-import { complain, isIdentifier, isNode, nodesOf } from "./source.ts";
+import { complain, isIdentifier, isNode } from "./source.ts";
 import type { Complaint, Place, Rule, Source, SyntaxNode } from "./source.ts";
 import { isPure } from "./zones.ts";
 
@@ -38,7 +38,7 @@ export const purity: Rule = { name: "purity", judge: judgePurity };
 
 function judgePurity(source: Source): readonly Complaint[] {
   if (!isPure(source.path)) return [];
-  return [...nodesOf(source)].flatMap(([node, place]) => {
+  return source.nodes.flatMap(([node, place]) => {
     const impure = impurityOf(node, place);
     return impure === undefined ? [] : [complain(source, node.start, purity.name, `${impure} in a pure folder`)];
   });

@@ -1,4 +1,4 @@
-import { complain, isIdentifier, isNode, lineAt, nodesOf } from "./source.ts";
+import { complain, isIdentifier, isNode, lineAt } from "./source.ts";
 import type { Complaint, Place, Rule, Source, SyntaxNode } from "./source.ts";
 
 /** Lines. Both are tripwires: most files and functions are far shorter (see the medians that the test prints). */
@@ -31,7 +31,7 @@ interface Measured {
 
 /** Every function, method and arrow that has a body of statements. A test's `describe` is a chapter, not a function. */
 export function functionsOf(source: Source): readonly Measured[] {
-  return [...nodesOf(source)]
+  return source.nodes
     .filter(([node, place]) => hasStatements(node) && !isChapter(place))
     .map(([node]) => ({
       start: node.start,

@@ -21,7 +21,8 @@ export interface Source {
   /** Relative to the repository's root, with forward slashes. */
   readonly path: string;
   readonly text: string;
-  readonly program: SyntaxNode;
+  /** Every node with its place, parents before children, in the order of the text. */
+  readonly nodes: readonly (readonly [SyntaxNode, Place])[];
   readonly module: EcmaScriptModule;
   readonly comments: readonly Comment[];
 }
@@ -47,7 +48,7 @@ export function parseSource(path: string, text: string): Source {
   const [error] = parsed.errors;
   if (error !== undefined) throw new Error(`${path}: ${error.message}`);
   const { module, comments } = parsed;
-  return { path, text, program: parsed.program as unknown as SyntaxNode, module, comments };
+  return { path, text, nodes: nodesOf(parsed.program as unknown as SyntaxNode), module, comments };
 }
 
 /** The line of a position in the file, counted from 1. */
@@ -60,18 +61,20 @@ export function complain(source: Source, offset: number, rule: string, message: 
   return { path: source.path, line: lineAt(source, offset), rule, message };
 }
 
-/** Every node of a file with its place, parents before children, in the order of the text. */
-export function* nodesOf(source: Source): Generator<readonly [SyntaxNode, Place]> {
-  yield* descend(source.program, { parent: undefined, field: "" });
-}
-
-function* descend(node: SyntaxNode, place: Place): Generator<readonly [SyntaxNode, Place]> {
-  yield [node, place];
-  for (const field of visitorKeys[node.type] ?? []) {
-    for (const child of [node[field]].flat()) {
-      if (isNode(child)) yield* descend(child, { parent: node, field });
+/** Every node below and with `program`, each with its place. */
+function nodesOf(program: SyntaxNode): Source["nodes"] {
+  const found: (readonly [SyntaxNode, Place])[] = [];
+  // Into one list: generators within generators would cost as many steps per node as it lies deep.
+  const descend = (node: SyntaxNode, place: Place): void => {
+    found.push([node, place]);
+    for (const field of visitorKeys[node.type] ?? []) {
+      for (const child of [node[field]].flat()) {
+        if (isNode(child)) descend(child, { parent: node, field });
+      }
     }
-  }
+  };
+  descend(program, { parent: undefined, field: "" });
+  return found;
 }
 
 /** Whether a field of a node holds a node (and not a name, a flag or nothing). */
