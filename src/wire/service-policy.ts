@@ -1,5 +1,4 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { Isolation, IsolationSchema } from "../../proto/gen/weir/v1/traffic_pb.ts";
 import type {
   ClusterNames,
   LossPolicy,
@@ -17,25 +16,7 @@ import { labelsOf } from "./cluster.ts";
 import { sortedFields } from "./cluster-view.ts";
 import { quote } from "./quote.ts";
 import { repeated } from "./split.ts";
-
-type IsolationWord = ServicePolicy["isolation"];
-
-const ISOLATIONS = {
-  none: Isolation.NONE,
-  nearest: Isolation.NEAREST,
-  strict: Isolation.STRICT,
-} as const satisfies Record<IsolationWord, Isolation>;
-
-/** Enum numbers that name an isolation; unset means none. */
-const ISOLATION_WORDS = {
-  words: new Map<number, IsolationWord>([
-    [Isolation.UNSPECIFIED, "none"],
-    [Isolation.NONE, "none"],
-    [Isolation.NEAREST, "nearest"],
-    [Isolation.STRICT, "strict"],
-  ]),
-  of: IsolationSchema,
-};
+import { ISOLATIONS, ISOLATION_WORDS } from "./words.ts";
 
 /** More clusters than one policy names. */
 const CLUSTERS_MAX = 2_000;

@@ -8,8 +8,9 @@ import {
 } from "../../proto/gen/weir/v1/fleet_pb.ts";
 import { MeshFeature } from "../../proto/gen/weir/v1/agent_pb.ts";
 import { Protocol, ProtocolSchema, RetryScope, RetryScopeSchema } from "../../proto/gen/weir/v1/plan_pb.ts";
-import { ShiftPhase } from "../../proto/gen/weir/v1/traffic_pb.ts";
+import { Isolation, IsolationSchema, ShiftPhase } from "../../proto/gen/weir/v1/traffic_pb.ts";
 import type { Feature, Membership as MembershipWord, Verdict as VerdictWord } from "../model/cluster.ts";
+import type { ServicePolicy } from "../model/fleet-document.ts";
 import type { Protocol as ProtocolWord, RetryScope as RetryScopeWord } from "../model/service.ts";
 import type { ShiftPhase as ShiftPhaseWord } from "../model/shift.ts";
 
@@ -30,6 +31,15 @@ export const SHIFT_PHASES = numbersOf(ShiftPhase) satisfies Record<ShiftPhaseWor
 
 /** The model's mesh features as enum numbers. */
 export const FEATURES = numbersOf(MeshFeature) satisfies Record<Feature, MeshFeature>;
+
+/** The model's isolations as enum numbers. */
+export const ISOLATIONS = numbersOf(Isolation) satisfies Record<ServicePolicy["isolation"], Isolation>;
+
+/** Enum numbers that name an isolation; unset means none. */
+export const ISOLATION_WORDS = {
+  words: wordsOf(ISOLATIONS).set(Isolation.UNSPECIFIED, "none"),
+  of: IsolationSchema,
+};
 
 /** Enum numbers that name a protocol, with the model's word. */
 export const PROTOCOL_WORDS = { words: wordsOf(PROTOCOLS), of: ProtocolSchema };

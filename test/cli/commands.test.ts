@@ -153,6 +153,48 @@ describe("weir, against a real planner", { timeout: LIMIT_MS }, () => {
     expect(stale).toMatchObject({ code: 1, err: expect.stringContaining("STALE_RESOURCE_VERSION") as string });
   });
 
+  it("shows policy, objective, size and servers as they were applied, and their defaults where nothing was", async () => {
+    const plain = (await weir("service", "show", "shop/checkout")).out;
+    expect(plain).toContain("objective:\n  dollarsPerRequestMs: 0.000001\n");
+    expect(plain).toContain("policy:\n  isolation: none\n  maxShare: 100%\n  surviveLossOf: none\n");
+    const declared = `bytesPerRequest: 20000
+objective: price
+policy:
+  isolation: nearest
+  requiredLabels:
+    region: here
+  allowedClusters:
+    - eu-west
+    - us-east
+  maxShare: 60.5%
+  surviveLossOf:
+    - eu-west
+`;
+    const servers = "servers: 8, meanWorkMs: 20, squaredVariation: 0.5}";
+    const other = SERVICE.replace("shop/checkout", "shop/search").replace("capacityRps: 100}", servers);
+    writeFileSync(at("search.yaml"), `${other}${declared}`);
+    expect(await weir("service", "apply", "-f", at("search.yaml"))).toMatchObject({ code: 0 });
+    const { out } = await weir("service", "show", "shop/search");
+    expect(out).toContain(declared);
+    expect(out).toContain("    servers: 8\n    meanWorkMs: 20\n    squaredVariation: 0.5\n");
+    // What is shown can be applied, and changes nothing.
+    const again = await fleet.operator.process(["service", "apply", "-f", "-"], { stdin: out });
+    expect(again).toMatchObject({ code: 0 });
+    expect((await weir("service", "show", "shop/search")).out).toBe(out);
+    expect(await weir("service", "delete", "shop/search", "--force")).toMatchObject({ code: 0 });
+  });
+
+  it("shows what egress costs", async () => {
+    const args = ["cluster", "register", "ap-south", "--egress", "eu-west=0.02,us-east=0.09"];
+    expect(await weir(...args)).toMatchObject({ code: 0 });
+    expect((await weir("cluster", "show", "ap-south")).out).toMatch(
+      /^egress +eu-west=\$0\.02\/GB, us-east=\$0\.09\/GB$/m,
+    );
+    expect(await weir("cluster", "unregister", "ap-south")).toMatchObject({ code: 0 });
+    const wrong = await weir("cluster", "register", "ap-south", "--egress", "eu-west=-1");
+    expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining("a price in dollars") as string });
+  });
+
   it("shifts, showing each step, and tells how it stands", async () => {
     await fleet.until("us-east is planned", async () =>
       (await weir("plan", "show")).out.includes("us-east/v1     100%"),

@@ -12,6 +12,7 @@ interface Options {
   readonly region?: string;
   readonly label?: Readonly<Record<string, string>>;
   readonly rtt?: Readonly<Record<string, number>>;
+  readonly egress?: Readonly<Record<string, number>>;
   readonly gateway?: { readonly address: string; readonly port: number };
   readonly uid?: string;
   readonly tokenTtl?: number;
@@ -26,6 +27,11 @@ export function addRegister(parent: Command, session: Session): void {
     .option("--region <region>", "region it lies in")
     .option("--label <key=value>", "label to select it by; may be repeated", pairs)
     .option("--rtt <cluster=time>", "round trip to another cluster, such as us-east=80ms; may be repeated", rtts)
+    .option(
+      "--egress <cluster=dollars>",
+      "price of a GB to another cluster, such as us-east=0.02; may be repeated",
+      prices,
+    )
     .option("--gateway <host:port>", "where other clusters reach its gateway; by default its agent says", gateway)
     .option("--uid <uid>", "UID that the joining cluster must have; by default the first that comes")
     .option("--token-ttl <time>", "how long the token may wait, at most 1h", time)
@@ -36,8 +42,15 @@ async function register(
   { name, options, command }: { readonly name: string; readonly options: Options; readonly command: Command },
   session: Session,
 ): Promise<void> {
-  const { region = "", label = {}, rtt = {}, gateway: address, uid = "", tokenTtl = 0 } = options;
-  const spec = { name, region, labels: { ...label }, rttMs: { ...rtt }, expectedUid: uid };
+  const { region = "", label = {}, rtt = {}, egress = {}, gateway: address, uid = "", tokenTtl = 0 } = options;
+  const spec = {
+    name,
+    region,
+    labels: { ...label },
+    rttMs: { ...rtt },
+    egressDollarsPerGb: { ...egress },
+    expectedUid: uid,
+  };
   const message = await session.call(command, API.clusters.registerCluster, {
     requestId: newRequestId(),
     spec: { ...spec, ...(address === undefined ? {} : { gateway: address }) },
@@ -64,6 +77,16 @@ function told(name: string, message: RegisterClusterResponse, nowMs: number): re
 function rtts(text: string, before: Readonly<Record<string, number>> = {}): Readonly<Record<string, number>> {
   const entries = Object.entries(pairs(text)).map(([cluster, value]) => [cluster, time(value)] as const);
   return { ...before, ...Object.fromEntries(entries) };
+}
+
+function prices(text: string, before: Readonly<Record<string, number>> = {}): Readonly<Record<string, number>> {
+  const entries = Object.entries(pairs(text)).map(([cluster, value]) => [cluster, dollars(value)] as const);
+  return { ...before, ...Object.fromEntries(entries) };
+}
+
+function dollars(text: string): number {
+  if (!/^\d{1,7}(\.\d{1,9})?$/.test(text)) throw new InvalidArgumentError("write a price in dollars, such as 0.02.");
+  return Number(text);
 }
 
 function gateway(text: string): { readonly address: string; readonly port: number } {

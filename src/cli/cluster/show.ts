@@ -42,6 +42,7 @@ function described(cluster: Cluster, paint: Paint): readonly string[] {
     ["applied", positionWords(cluster.applied)],
     ["gateway", harmless(gateway)],
     ["round trips", fieldWords(spec?.rttMs ?? {}, (ms) => duration(ms))],
+    ["egress", fieldWords(spec?.egressDollarsPerGb ?? {}, (dollars) => `$${dollars}/GB`)],
     ["labels", fieldWords(spec?.labels ?? {}, String)],
     ["UID", harmless(cluster.uid)],
     ["version", String(cluster.resourceVersion)],

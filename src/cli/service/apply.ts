@@ -15,6 +15,9 @@ const EXAMPLE = `  kind: Service
   deployments:
     - { cluster: eu-west, version: v1 }
     - { cluster: us-east, version: v1, capacityRps: 400 }
+    - { cluster: us-west, version: v1, servers: 8, meanWorkMs: 20 }
+  policy:
+    deniedClusters: [ap-south]   # also: allowedClusters, requiredLabels, isolation, maxShare, surviveLossOf
 
 \`weir service show NAME\` prints a service in this form, with everything that can be set.`;
 

@@ -2,6 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Protocol, RetryScope } from "../../../proto/gen/weir/v1/plan_pb.ts";
 import type { RequestPolicy, RequestPolicySchema } from "../../../proto/gen/weir/v1/plan_pb.ts";
 import type {
+  Deployment,
   DeploymentSchema,
   PacePolicy,
   PacePolicySchema,
@@ -11,6 +12,7 @@ import type {
 import type { Fields } from "../../io/yaml/fields.ts";
 import { PROTOCOLS, RETRY_SCOPES } from "../../wire/words.ts";
 import { DURATION, SHARE, percent } from "../notation.ts";
+import { curveOf, objectiveOf, policyOf, toCurve, toPlanning } from "./planning.ts";
 
 /** A service as a file declares it. */
 export interface ServiceDocument {
@@ -23,6 +25,7 @@ export interface ServiceDocument {
 export function serviceOf(fields: Fields): ServiceDocument {
   const [request, pace] = [fields.optionalFields("request"), fields.optionalFields("pace")];
   const protocol = fields.optionalChoice("protocol", PROTOCOLS);
+  const [objective, policy] = [objectiveOf(fields), fields.optionalFields("policy")];
   return {
     spec: {
       name: fields.text("name"),
@@ -33,6 +36,9 @@ export function serviceOf(fields: Fields): ServiceDocument {
       demandRps: { ...fields.amounts("demandRps") },
       ...(request === undefined ? {} : { request: requestOf(request) }),
       ...(pace === undefined ? {} : { pace: paceOf(pace) }),
+      bytesPerRequest: fields.optionalAmount("bytesPerRequest") ?? 0,
+      ...(objective === undefined ? {} : { objective }),
+      ...(policy === undefined ? {} : { policy: policyOf(policy) }),
     },
     expectedResourceVersion: BigInt(fields.optionalInteger("resourceVersion") ?? 0),
   };
@@ -41,8 +47,13 @@ export function serviceOf(fields: Fields): ServiceDocument {
 function deploymentOf(fields: Fields): MessageInitShape<typeof DeploymentSchema> {
   const destination = { cluster: fields.text("cluster"), version: fields.text("version") };
   const capacityRps = fields.optionalAmount("capacityRps");
+  const curve = curveOf(fields);
   fields.done();
-  return { destination, ...(capacityRps === undefined ? {} : { capacityRps }) };
+  return {
+    destination,
+    ...(capacityRps === undefined ? {} : { capacityRps }),
+    ...(curve === undefined ? {} : { curve }),
+  };
 }
 
 function requestOf(fields: Fields): MessageInitShape<typeof RequestPolicySchema> {
@@ -77,14 +88,11 @@ export function toDocument({ spec, resourceVersion }: Service): Readonly<Record<
     protocol: protocolWord({ spec }),
     port: spec?.port,
     stableVersion: spec?.stableVersion,
-    deployments: spec?.deployments.map(({ destination, capacityRps }) => ({
-      cluster: destination?.cluster,
-      version: destination?.version,
-      ...(capacityRps === undefined ? {} : { capacityRps }),
-    })),
+    deployments: spec?.deployments.map(toDeployment),
     ...(Object.keys(spec?.demandRps ?? {}).length === 0 ? {} : { demandRps: spec?.demandRps }),
     ...(spec?.request === undefined ? {} : { request: toRequest(spec.request) }),
     ...(spec?.pace === undefined ? {} : { pace: toPace(spec.pace) }),
+    ...(spec === undefined ? {} : toPlanning(spec)),
     resourceVersion: Number(resourceVersion),
   };
 }
@@ -92,6 +100,16 @@ export function toDocument({ spec, resourceVersion }: Service): Readonly<Record<
 /** How a service is spoken to, in a word. */
 export function protocolWord({ spec }: Pick<Service, "spec">): string {
   return wordOf(PROTOCOLS, spec?.protocol) ?? `protocol ${spec?.protocol ?? ""}`;
+}
+
+function toDeployment(deployment: Deployment): Readonly<Record<string, unknown>> {
+  const { destination, capacityRps } = deployment;
+  return {
+    cluster: destination?.cluster,
+    version: destination?.version,
+    ...(capacityRps === undefined ? {} : { capacityRps }),
+    ...toCurve(deployment),
+  };
 }
 
 function toRequest(policy: RequestPolicy): Readonly<Record<string, unknown>> {

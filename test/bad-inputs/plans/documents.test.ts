@@ -115,6 +115,55 @@ const SERVICES: readonly Row[] = [
     SERVICE.replace("http", "smtp"),
     /^error: (UNKNOWN_ENUM|FIELD_INVALID) protocol.*http/,
   ],
+  [
+    "6",
+    "a misspelt rule of a policy",
+    `${SERVICE}policy: {deniedCluster: [c2]}\n`,
+    /^error: UNKNOWN_FIELD policy\.deniedCluster: .* line 9.*did you mean deniedClusters\?/,
+  ],
+  [
+    "13",
+    "no allowed cluster",
+    `${SERVICE}policy: {allowedClusters: []}\n`,
+    /^error: EMPTY_SELECTOR spec\.policy\.allowed/,
+  ],
+  [
+    "2",
+    "a largest share without its unit",
+    `${SERVICE}policy: {maxShare: 60}\n`,
+    /^error: WEIGHT_TYPE policy\.maxShare/,
+  ],
+  ["2", "a largest share of nothing", `${SERVICE}policy: {maxShare: 0%}\n`, /^error: WEIGHT_TYPE policy\.maxShare/],
+  [
+    "27",
+    "an isolation that nobody knows",
+    `${SERVICE}policy: {isolation: total}\n`,
+    /^error: FIELD_INVALID policy\.isolation.*none, nearest, strict/,
+  ],
+  [
+    "2",
+    "time that is worth nothing",
+    `${SERVICE}objective: {dollarsPerRequestMs: 0}\n`,
+    /^error: FIELD_INVALID objective/,
+  ],
+  [
+    "27",
+    "an objective that nobody knows",
+    `${SERVICE}objective: speed\n`,
+    /^error: FIELD_INVALID objective.*latency, price/,
+  ],
+  [
+    "4",
+    "an objective of nothing",
+    `${SERVICE}objective: {}\n`,
+    /^error: (EMPTY_PLAN|FIELD_REQUIRED objective\.dollarsPerRequestMs)/,
+  ],
+  [
+    "6",
+    "servers that do no work",
+    SERVICE.replace("capacityRps: 100", "servers: 4"),
+    /^error: FIELD_REQUIRED deployments\[0\]\.meanWorkMs.*required beside servers/,
+  ],
   ["40", "bytes that are no text", Buffer.from([0xff, 0xfe, 0x00, 0x81]).toString("latin1"), /^error: \w+/],
 ];
 

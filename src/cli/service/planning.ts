@@ -1,0 +1,108 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { Isolation } from "../../../proto/gen/weir/v1/traffic_pb.ts";
+import type {
+  Deployment,
+  LossPolicy,
+  LossPolicySchema,
+  Objective,
+  ObjectiveSchema,
+  QueueCurveSchema,
+  ServicePolicy,
+  ServicePolicySchema,
+  ServiceSpec,
+} from "../../../proto/gen/weir/v1/traffic_pb.ts";
+import type { Fields } from "../../io/yaml/fields.ts";
+import { labelsOf } from "../../io/yaml/fleet/clusters.ts";
+import { POSITIVE } from "../../io/yaml/fleet/measures.ts";
+import { ISOLATIONS, ISOLATION_WORDS } from "../../wire/words.ts";
+import { SHARE, percent } from "../notation.ts";
+
+/** Reads what a deployment says of its servers; undefined when it says nothing. */
+export function curveOf(fields: Fields): MessageInitShape<typeof QueueCurveSchema> | undefined {
+  const names = ["servers", "meanWorkMs", "squaredVariation"] as const;
+  const isGiven = names.some((name) => fields.kindOf(name) !== undefined);
+  const servers = isGiven ? fields.integer("servers") : fields.optionalInteger("servers");
+  const meanWorkMs = fields.optionalMeasure("meanWorkMs", POSITIVE);
+  const squaredVariation = fields.optionalAmount("squaredVariation");
+  if (!isGiven) return undefined;
+  if (fields.kindOf("meanWorkMs") === undefined)
+    fields.refuse("FIELD_REQUIRED", "meanWorkMs", "is required beside servers");
+  const variation = squaredVariation === undefined ? {} : { squaredVariation };
+  return { servers: servers ?? 0, meanWorkMs: meanWorkMs ?? 0, ...variation };
+}
+
+/** Reads `latency`, `price` or `{ dollarsPerRequestMs }`; undefined when it is not there. */
+export function objectiveOf(fields: Fields): MessageInitShape<typeof ObjectiveSchema> | undefined {
+  if (fields.kindOf("objective") !== "map") {
+    const word = fields.optionalChoice("objective", { latency: "latency", price: "price" } as const);
+    return word === undefined ? undefined : { objective: { case: word, value: {} } };
+  }
+  const inner = fields.optionalFields("objective");
+  const value = inner?.optionalMeasure("dollarsPerRequestMs", POSITIVE);
+  if (inner?.kindOf("dollarsPerRequestMs") === undefined)
+    inner?.refuse("FIELD_REQUIRED", "dollarsPerRequestMs", "is required; or write objective: latency, or price");
+  inner?.done();
+  return { objective: { case: "dollarsPerRequestMs", value: value ?? 0 } };
+}
+
+/** Reads where a service's requests may go. */
+export function policyOf(fields: Fields): MessageInitShape<typeof ServicePolicySchema> {
+  const survived = lossesOf(fields);
+  const isLimited = fields.kindOf("allowedClusters") !== undefined;
+  const allowed = fields.texts("allowedClusters");
+  const maxShareWeight = fields.optionalParsed("maxShare", SHARE);
+  if (maxShareWeight === 0) fields.refuse("WEIGHT_TYPE", "maxShare", "is 0, which lets nobody serve anything");
+  const policy = {
+    isolation: fields.optionalChoice("isolation", ISOLATIONS) ?? Isolation.NONE,
+    requiredLabels: { ...labelsOf(fields, "requiredLabels") },
+    ...(isLimited ? { allowedClusters: { clusters: [...allowed] } } : {}),
+    deniedClusters: [...fields.texts("deniedClusters")],
+    maxShareWeight: maxShareWeight ?? 0,
+    ...(survived === undefined ? {} : { surviveLossOf: survived }),
+  };
+  fields.done();
+  return policy;
+}
+
+function lossesOf(fields: Fields): MessageInitShape<typeof LossPolicySchema> | undefined {
+  if (fields.kindOf("surviveLossOf") === "list")
+    return { loss: { case: "clusters", value: { clusters: [...fields.texts("surviveLossOf")] } } };
+  const word = fields.optionalChoice("surviveLossOf", { none: "none", any: "any" } as const);
+  return word === "any" ? { loss: { case: "any", value: {} } } : undefined;
+}
+
+/** What a deployment says of its servers, as a file has it. */
+export function toCurve({ curve }: Deployment): Readonly<Record<string, unknown>> {
+  if (curve === undefined) return {};
+  const { servers, meanWorkMs, squaredVariation = 1 } = curve;
+  return { servers, meanWorkMs, squaredVariation };
+}
+
+/** Size, objective and policy as a file has them. */
+export function toPlanning({ bytesPerRequest, objective, policy }: ServiceSpec): Readonly<Record<string, unknown>> {
+  return {
+    bytesPerRequest,
+    ...(objective === undefined ? {} : { objective: toObjective(objective) }),
+    ...(policy === undefined ? {} : { policy: toPolicy(policy) }),
+  };
+}
+
+function toObjective({ objective }: Objective): unknown {
+  return objective.case === "dollarsPerRequestMs" ? { dollarsPerRequestMs: objective.value } : objective.case;
+}
+
+function toPolicy(policy: ServicePolicy): Readonly<Record<string, unknown>> {
+  const { isolation, requiredLabels, allowedClusters, deniedClusters, maxShareWeight, surviveLossOf } = policy;
+  return {
+    isolation: ISOLATION_WORDS.words.get(isolation) ?? `isolation ${isolation}`,
+    ...(Object.keys(requiredLabels).length === 0 ? {} : { requiredLabels }),
+    ...(allowedClusters === undefined ? {} : { allowedClusters: allowedClusters.clusters }),
+    ...(deniedClusters.length === 0 ? {} : { deniedClusters }),
+    maxShare: percent(maxShareWeight),
+    surviveLossOf: toLosses(surviveLossOf),
+  };
+}
+
+function toLosses(losses: LossPolicy | undefined): unknown {
+  return losses?.loss.case === "clusters" ? losses.loss.value.clusters : (losses?.loss.case ?? "none");
+}
