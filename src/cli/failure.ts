@@ -16,23 +16,41 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
+/** How a failure ends the program. */
+interface Ending {
+  readonly exitCode: number;
+  readonly hint?: string;
+  /** What else is wrong, a line each. */
+  readonly others?: readonly string[];
+}
+
 /** Ends the program with one line that says what is wrong, and a hint at the way out. Caught in `main.ts` alone. */
 export class Failure extends Error {
   readonly exitCode: number;
   readonly hint: string;
+  readonly others: readonly string[];
 
-  constructor(line: string, { exitCode, hint = "" }: { readonly exitCode: number; readonly hint?: string }) {
+  constructor(line: string, { exitCode, hint = "", others = [] }: Ending) {
     super(line);
     this.exitCode = exitCode;
     this.hint = hint;
+    this.others = others;
   }
 }
 
 /** A refusal as the end of the program: `error: CODE field: message`. */
-export function refused({ code, field, message }: Refusal): Failure {
-  const subject = field === "" ? code : `${code} ${field}`;
-  const hint = HINTS[code] ?? "";
-  return new Failure(`${subject}: ${message}`, { exitCode: EXIT.refused, hint });
+export function refused(refusal: Refusal): Failure {
+  return new Failure(lineOf(refusal), { exitCode: EXIT.refused, hint: HINTS[refusal.code] ?? "" });
+}
+
+/** Everything that was refused, a line each. */
+export function refusedAll(refusals: readonly Refusal[], hint: string): Failure {
+  const [first = "", ...others] = refusals.map(lineOf);
+  return new Failure(first, { exitCode: EXIT.refused, hint, others });
+}
+
+function lineOf({ code, field, message }: Refusal): string {
+  return `${field === "" ? code : `${code} ${field}`}: ${message}`;
 }
 
 /** A command line that makes no sense. */

@@ -7,6 +7,8 @@ import {
 import type { PlanDifference, Route, RouteSet, Rule, ServicePlanView } from "../../proto/gen/weir/v1/plan_pb.ts";
 import { API } from "./api.ts";
 import { percent } from "./notation.ts";
+import { addCompute } from "./plan/compute.ts";
+import { addSchema } from "./plan/schema.ts";
 import type { Session } from "./session.ts";
 import { reasonTable } from "./shift/preview.ts";
 import { table } from "./table.ts";
@@ -14,12 +16,14 @@ import { harmless } from "./terminal.ts";
 import type { Paint } from "./terminal.ts";
 import { splitWords } from "./view.ts";
 
-/** `weir plan show|diff|explain` */
+/** `weir plan show|diff|explain|compute|schema` */
 export function addPlanCommands(program: Command, session: Session): void {
-  const plan = program.command("plan").description("look at what clusters are told, and why");
+  const plan = program.command("plan").description("look at what clusters are told, and why; plan a fleet in a file");
   addShow(plan, session);
   addDiff(plan, session);
   addExplain(plan, session);
+  addCompute(plan, session);
+  addSchema(plan, session);
 }
 
 function addShow(parent: Command, session: Session): void {

@@ -36,7 +36,7 @@ function everyCommand(command: Command): readonly Command[] {
 /** Says what is wrong, and returns the exit code for it. */
 function report(error: unknown, { terminal, signal }: Surroundings): number {
   if (error instanceof Failure) {
-    terminal.note(`error: ${error.message}`);
+    for (const line of [error.message, ...error.others]) terminal.note(`error: ${line}`);
     if (error.hint !== "") terminal.note(`hint: ${error.hint}`);
     return error.exitCode;
   }

@@ -73,8 +73,7 @@ function documentOf(fields: Fields): FleetDocument {
 }
 
 function exactly(fields: Fields, key: string, wanted: string): void {
-  const found = fields.text(key);
-  if (found !== wanted && found !== "") fields.refuse("FIELD_INVALID", key, `is ${found}; ${wanted} is wanted here`);
+  fields.parsed(key, { parse: (text) => (text === wanted ? text : undefined), wanted, code: "FIELD_INVALID" });
 }
 
 function settingsOf(fields: Fields | undefined): FleetDocument["settings"] {

@@ -1,5 +1,8 @@
 import type { Measure } from "../fields.ts";
 
+/** A share as text: per cent, or whole basis points. */
+export const SHARE_TEXT = /^((100(\.0{1,12})?|\d{1,2}(\.\d{1,12})?)%|(10000|\d{1,4})bp)$/;
+
 /** Shares from 0 to 1, as people write them: `5%`, `33.33%`, `500bp` or 0.05. */
 export const SHARE_OF_ONE: Measure = {
   parse: parseShareOfOne,
@@ -9,9 +12,8 @@ export const SHARE_OF_ONE: Measure = {
 };
 
 function parseShareOfOne(text: string): number | undefined {
-  const [, number, unit] = /^(\d{1,5}(?:\.\d{1,12})?)(%|bp)$/.exec(text) ?? [];
-  if (number === undefined) return undefined;
-  return unit === "%" ? Number(number) / 100 : Number(number) / 10_000;
+  if (!SHARE_TEXT.test(text)) return undefined;
+  return text.endsWith("%") ? Number(text.slice(0, -1)) / 100 : Number(text.slice(0, -2)) / 10_000;
 }
 
 /** Amounts of which there must be some. */

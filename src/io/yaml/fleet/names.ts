@@ -1,6 +1,6 @@
 import type { ClusterId } from "../../../model/ids.ts";
 import { badName } from "../../../model/names.ts";
-import type { Fault, Fields } from "../fields.ts";
+import type { Fault, Fields, Notation } from "../fields.ts";
 import { nearest } from "../suggest.ts";
 
 /** Why a text names no cluster of the document; undefined when it does. */
@@ -22,12 +22,19 @@ export function clusterKeys(fields: Fields, names: readonly ClusterId[]): readon
   });
 }
 
+/** Text of which there is some. */
+export const SOME_NAME: Notation<string> = {
+  parse: (text) => (text === "" ? undefined : text),
+  wanted: "a name",
+  code: "BAD_NAME",
+};
+
 /** A name of its own: a DNS-1123 label. */
 export function nameOf<T extends string>(fields: Fields, key: string): T {
-  const name = fields.text(key);
-  const reason = name === "" ? undefined : badName(name);
+  const name = fields.parsed(key, SOME_NAME);
+  const reason = name === undefined ? undefined : badName(name);
   if (reason !== undefined) fields.refuse("BAD_NAME", key, `${JSON.stringify(name)} ${reason}`);
-  return name as T;
+  return (name ?? "") as T;
 }
 
 /** Refuses every item whose name one before it has. */

@@ -10,7 +10,7 @@ import { badServiceName } from "../../../model/names.ts";
 import type { Fields } from "../fields.ts";
 import { nearest } from "../suggest.ts";
 import { destinationsOf } from "./destinations.ts";
-import { clusterKeys, refuseRepeated } from "./names.ts";
+import { SOME_NAME, clusterKeys, refuseRepeated } from "./names.ts";
 import { objectiveOf } from "./objective.ts";
 import type { WrittenObjective } from "./objective.ts";
 import { policyOf } from "./policy.ts";
@@ -58,10 +58,10 @@ function serviceOf(fields: Fields, clusters: readonly DocumentCluster[]): ReadSe
 }
 
 function serviceName(fields: Fields): ServiceId {
-  const name = fields.text("name");
-  const reason = name === "" ? undefined : badServiceName(name);
+  const name = fields.parsed("name", SOME_NAME);
+  const reason = name === undefined ? undefined : badServiceName(name);
   if (reason !== undefined) fields.refuse("BAD_NAME", "name", `${JSON.stringify(name)}: ${reason}`);
-  return name as ServiceId;
+  return (name ?? "") as ServiceId;
 }
 
 function demandOf(fields: Fields | undefined, names: readonly ClusterId[]): DocumentService["demandRps"] {
