@@ -46,21 +46,27 @@ export class MemoryMesh implements Mesh {
     this.#applies += 1;
     if (this.#faults.hangs?.() === true) return await new Promise<Applied>(() => undefined);
     const refusals = this.#refusalsOf(plan);
-    const before = this.#routed;
-    const routeSets = new Map(plan.routeSets);
-    for (const { service } of refusals) {
-      const older = before?.routeSets.get(service);
-      if (older === undefined) routeSets.delete(service);
-      else routeSets.set(service, older);
-    }
+    const routeSets = refusals.length === 0 ? plan.routeSets : this.#without(plan, refusals);
     this.#routed = { position: plan.position, routeSets };
     this.#avoid = options.avoid;
     this.#endpoints = options.endpoints;
-    const hashes = Object.fromEntries([...routeSets].map(([service, { hash }]) => [service, hash]));
+    const hashes: Record<ServiceId, string> = {};
+    for (const [service, { hash }] of routeSets) hashes[service] = hash;
     return { hashes, refusals };
   }
 
+  #without(plan: HeldPlan, refusals: readonly RouteRefusal[]): HeldPlan["routeSets"] {
+    const routeSets = new Map(plan.routeSets);
+    for (const { service } of refusals) {
+      const older = this.#routed?.routeSets.get(service);
+      if (older === undefined) routeSets.delete(service);
+      else routeSets.set(service, older);
+    }
+    return routeSets;
+  }
+
   #refusalsOf({ routeSets }: HeldPlan): readonly RouteRefusal[] {
+    if (this.#faults.refuse === undefined) return [];
     return [...routeSets].flatMap(([service, { hash }]) => {
       const no = this.#faults.refuse?.(service, hash);
       return no === undefined ? [] : [{ service, hash, ...no }];

@@ -1,6 +1,6 @@
 import { ChannelCredentials, Client, Metadata } from "@grpc/grpc-js";
 import type { KeyPair } from "../fleet-keys.ts";
-import { BARE_CONNECT, BARE_NAME, FLOW_CONTROL } from "./bare-wire.ts";
+import { BARE_CONNECT, BARE_NAME, CONNECTION_OPTIONS } from "./bare-wire.ts";
 
 /** What a bare agent needs. */
 export interface BareAgent {
@@ -20,7 +20,12 @@ export function startBareAgent(agent: BareAgent): () => void {
     Buffer.from(keys.keyPem),
     Buffer.from(keys.chainPem),
   );
-  const client = new Client(agent.address, credentials, { ...FLOW_CONTROL, "grpc.use_local_subchannel_pool": 1 });
+  const client = new Client(agent.address, credentials, {
+    ...CONNECTION_OPTIONS,
+    "grpc.keepalive_permit_without_calls": 1,
+    "grpc.enable_retries": 0,
+    "grpc.use_local_subchannel_pool": 1,
+  });
   const metadata = new Metadata();
   metadata.set(BARE_NAME, agent.name);
   const { path, requestSerialize, responseDeserialize } = BARE_CONNECT;

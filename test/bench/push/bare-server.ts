@@ -1,14 +1,14 @@
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import type { FleetKeys } from "../fleet-keys.ts";
-import { BARE_CONNECT, BARE_NAME, FLOW_CONTROL } from "./bare-wire.ts";
+import { BARE_CONNECT, BARE_NAME, CONNECTION_OPTIONS } from "./bare-wire.ts";
 
 /** How long each agent's acknowledgement took, from the moment of the commit, in ms. */
 export type AckTimes = readonly number[];
 
 /** A broadcast and nothing else: a bidirectional stream for each agent over mTLS, plans down, acknowledgements up. */
 export class BareServer {
-  readonly #server = new Server(FLOW_CONTROL);
+  readonly #server = new Server(CONNECTION_OPTIONS);
   readonly #streams = new Map<string, ServerDuplexStream<Buffer, Buffer>>();
   #onAck: () => void = () => undefined;
 

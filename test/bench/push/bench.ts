@@ -21,14 +21,16 @@ export const pushBench: Bench = {
 
 const FEW = 100;
 const MANY = 1_000;
+/** Rounds until the files are there; the code of the push was compiled before. */
+const FILES_WARM_UP = 3;
 /** Streams over which memory is averaged. */
 const STREAMS = 200;
 
 async function run(stage: Stage): Promise<readonly Row[]> {
   const many = stage.isQuick ? 200 : MANY;
   return [
-    ...(await comparePush(stage, { count: FEW, rounds: 15, warmUp: 10, files: FEW })),
-    ...(await comparePush(stage, { count: many, rounds: 8, warmUp: 4, files: 0 })),
+    ...(await comparePush(stage, { count: FEW, rounds: 15, warmUp: 30, files: FEW })),
+    ...(await comparePush(stage, { count: many, rounds: 8, warmUp: 5, files: 0 })),
     await compareMemory(stage),
   ];
 }
@@ -44,7 +46,7 @@ interface Pair {
 interface Comparison {
   readonly count: number;
   readonly rounds: number;
-  /** Until the code of both sides is compiled. */
+  /** Until the code of both sides is compiled: some 3000 messages, measured; a planner that runs has sent more. */
   readonly warmUp: number;
   /** Agents that keep their plans in files besides; none: that price is not asked. */
   readonly files: number;
@@ -73,7 +75,9 @@ async function comparePush(stage: Stage, { count, rounds, warmUp, files }: Compa
       ...lastAcks(pushed),
     });
     const cpu = rowOf({ case: `${count} agents: planner's CPU time`, unit: "ms", ...cpuTimes(pushed) });
-    return files === 0 ? [row, cpu] : [row, cpu, ...(await comparePrices(stage, pair, { files, timed }))];
+    return files === 0
+      ? [row, cpu]
+      : [row, cpu, ...(await comparePrices(stage, pair, { files, rounds: timed.rounds }))];
   } finally {
     await closePair(pair);
   }
@@ -83,7 +87,7 @@ async function comparePush(stage: Stage, { count, rounds, warmUp, files }: Compa
 async function comparePrices(
   stage: Stage,
   pair: Pair,
-  { files, timed }: { readonly files: number; readonly timed: Parameters<typeof interleave>[1] },
+  { files, rounds }: { readonly files: number; readonly rounds: number },
 ): Promise<readonly Row[]> {
   await connect(pair, { kind: "weir", clusters: clusterNames("files", files) });
   const rows: Row[] = [];
@@ -91,7 +95,7 @@ async function comparePrices(
     stage.say(`price of fsync: ${count} of the agents`);
     const to = (keeping: Audience["keeping"]) => async () =>
       await pair.planner.call<PushRound>("weirRound", { keeping, count } satisfies Audience);
-    const measured = await interleave({ ours: to("files"), rivals: to("memory") }, timed);
+    const measured = await interleave({ ours: to("files"), rivals: to("memory") }, { rounds, warmUp: FILES_WARM_UP });
     const whose = count === 1 ? "1 agent" : `${count} agents on one disk`;
     rows.push(rowOf({ case: `${whose}: with fsync / kept in memory`, unit: "ms", ...lastAcks(measured) }));
   }
