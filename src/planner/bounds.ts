@@ -19,9 +19,11 @@ export function isOpen({ loss, forbidden, isStandby }: Offer): boolean {
  * is bound anew. Both look at one version at a time: no share of one version goes to another for their sake.
  */
 export function boundBy(offers: readonly Offer[], binding: Binding): readonly Offer[] {
+  const { isolation, maxShare } = binding.policy;
+  if (isolation !== "nearest" && maxShare === 1) return offers;
   const plain = offers.map((offer) => ({ ...withoutRestriction(offer), isStandby: false, ...offer.standing }));
-  const kept = binding.policy.isolation === "nearest" ? keptAtHome(plain, binding) : plain;
-  return binding.policy.maxShare < 1 ? shared(kept, Math.round(binding.policy.maxShare * WEIGHT_TOTAL)) : kept;
+  const kept = isolation === "nearest" ? keptAtHome(plain, binding) : plain;
+  return maxShare < 1 ? shared(kept, Math.round(maxShare * WEIGHT_TOTAL)) : kept;
 }
 
 function withoutRestriction({ restriction: _before, ...offer }: Offer): Offer {

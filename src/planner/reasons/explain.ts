@@ -75,7 +75,7 @@ function standingReasons(
     const kind = loss === "dead" ? "dead" : "lost";
     return [[kind, `${keyOf(destination)} ${lossText(loss, cluster)}; it had ${had} of 10000`]];
   }
-  if (offer.forbidden !== undefined) return [["policy", forbiddenText(offer, { had, source, planning })]];
+  if (offer.forbidden !== undefined) return [["policy", forbiddenText(offer, { had, wanted, source, planning })]];
   if (!offer.isDraining) return [];
   const step = cluster?.drain === undefined ? "" : `, at most ${cluster.drain.maxStepWeight} a step`;
   return [["draining", `${destination.cluster} is drained: ${had} of 10000 leave it${step}`]];
@@ -83,12 +83,14 @@ function standingReasons(
 
 interface Held {
   readonly had: number;
+  readonly wanted: number;
   readonly source: SourceOutlook;
   readonly planning: Planning;
 }
 
-function forbiddenText(offer: Offer, { had, source, planning }: Held): string {
-  const goes = allowedOffers(source).length > 0 ? `${had} of 10000 leave it step by step` : `it keeps ${had} of 10000`;
+function forbiddenText(offer: Offer, { had, wanted, source, planning }: Held): string {
+  const leaves = had > 0 ? `${had} of 10000 leave it step by step` : `the ${wanted} of 10000 of a shift go elsewhere`;
+  const goes = allowedOffers(source).length > 0 ? leaves : `it keeps ${had} of 10000`;
   return `${barText(offer, source, planning)}; ${goes}`;
 }
 

@@ -58,11 +58,11 @@ export function placementText(placement: Placement, context: PlacementContext): 
   const what = flow.version === offer.destination.version ? amount : `${amount} of ${flow.version}, which has no place`;
   switch (manner) {
     case "local":
-      return `${what} served at home; ${roomText(context)}`;
+      return `${what} ${homeText(weight, context)}; ${roomText(context)}`;
     case "spillover":
       return `${what} to the nearest with room, ${round(offer.rttMs)} ms away${leavingText(context)}; ${roomText(context)}`;
     case "balanced":
-      return `${what} where ${weighedText(placement, context)}; ${roomText(context)}`;
+      return `${what} where ${weighedText(placement, context)}${leavingText(context)}; ${roomText(context)}`;
     case "overflow":
       return `${what} ${overflowText(context)}; ${roomText(context)}`;
     case "last-resort":
@@ -72,16 +72,28 @@ export function placementText(placement: Placement, context: PlacementContext): 
   }
 }
 
+function homeText(weight: number, context: PlacementContext): string {
+  const { source, isolation } = context;
+  const isBeyond = (weight / 10_000) * source.demandRps > mostRps(context) * (1 + ROUNDING);
+  return isBeyond && isolation !== "none" ? stayingText(context) : "served at home";
+}
+
+/** A share of a source is rounded to whole basis points. */
+const ROUNDING = 1e-4;
+
+function stayingText({ isolation }: PlacementContext): string {
+  return `stays at home beyond its room: isolation ${isolation} overloads it rather than let it leave`;
+}
+
 /** With isolation `nearest` a source leaves its cluster for one reason alone. */
 function leavingText({ isolation, offer }: PlacementContext): string {
   if (isolation !== "nearest") return "";
   return `: isolation nearest, and ${offer.destination.version} does not take everything at home`;
 }
 
-function overflowText({ isolation, offer, source }: PlacementContext): string {
-  const isHome = offer.destination.cluster === source.cluster;
-  if (isHome && isolation !== "none")
-    return `stays at home beyond its room: isolation ${isolation} overloads it rather than let it leave`;
+function overflowText(context: PlacementContext): string {
+  const { isolation, offer, source } = context;
+  if (offer.destination.cluster === source.cluster && isolation !== "none") return stayingText(context);
   const isBound = source.offers.some(({ forbidden }) => forbidden !== undefined);
   return `found no room ${isBound ? "where the policy lets it go" : "anywhere"} and is spread by capacity`;
 }
@@ -95,9 +107,15 @@ function weighedText({ weighed }: Placement, { offer }: PlacementContext): strin
   return elsewhere === undefined ? here : `${here}, at ${keyOf(elsewhere.destination)} ${round(elsewhere.costMs)} ms`;
 }
 
-function roomText({ offer, utilisationMax, factor }: PlacementContext): string {
+/** Requests per second up to which a destination is filled. */
+function mostRps({ offer, utilisationMax, factor = 1 }: PlacementContext): number {
+  return (offer.capacityRps ?? Infinity) * utilisationMax * factor;
+}
+
+function roomText(context: PlacementContext): string {
+  const { offer, utilisationMax, factor } = context;
   if (offer.capacityRps === undefined) return "its capacity is not known";
-  const most = offer.capacityRps * utilisationMax * (factor ?? 1);
+  const most = mostRps(context);
   const raised = factor === undefined ? "" : `, raised ${round(factor)} times because demand exceeds all there is`;
   return `it takes ${rpsText(most)} (${perCent(utilisationMax * 10_000)} of ${rpsText(offer.capacityRps)}${raised})`;
 }
