@@ -8,6 +8,7 @@ import type { PlanDifference, Route, RouteSet, Rule, ServicePlanView } from "../
 import { API } from "./api.ts";
 import { percent } from "./notation.ts";
 import { addCompute } from "./plan/compute.ts";
+import { addExport } from "./plan/export.ts";
 import { addSchema } from "./plan/schema.ts";
 import type { Session } from "./session.ts";
 import { reasonTable } from "./shift/preview.ts";
@@ -16,7 +17,7 @@ import { harmless } from "./terminal.ts";
 import type { Paint } from "./terminal.ts";
 import { splitWords } from "./view.ts";
 
-/** `weir plan show|diff|explain|compute|schema` */
+/** `weir plan show|diff|explain|compute|schema|export` */
 export function addPlanCommands(program: Command, session: Session): void {
   const plan = program.command("plan").description("look at what clusters are told, and why; plan a fleet in a file");
   addShow(plan, session);
@@ -24,6 +25,7 @@ export function addPlanCommands(program: Command, session: Session): void {
   addExplain(plan, session);
   addCompute(plan, session);
   addSchema(plan, session);
+  addExport(plan, session);
 }
 
 function addShow(parent: Command, session: Session): void {

@@ -1,6 +1,7 @@
 import { copyFileSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ComputedFleet } from "../../src/planner/compute/computed.ts";
 import { Fleet } from "./fleet.ts";
 import type { Run } from "./fleet.ts";
 
@@ -151,6 +152,18 @@ describe("weir, against a real planner", { timeout: LIMIT_MS }, () => {
     writeFileSync(at("stale.yaml"), out);
     const stale = await weir("service", "apply", "-f", at("stale.yaml"));
     expect(stale).toMatchObject({ code: 1, err: expect.stringContaining("STALE_RESOURCE_VERSION") as string });
+  });
+
+  it("exports the fleet as a file that can be planned without it", async () => {
+    const { code, out, err } = await weir("plan", "export");
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain("  - name: eu-west\n    labels: { region: here }\n");
+    writeFileSync(at("fleet.yaml"), out);
+    const plan = await weir("plan", "compute", "-f", at("fleet.yaml"), "-o", "json");
+    const [service] = (JSON.parse(plan.out) as ComputedFleet).services;
+    expect(service).toMatchObject({ service: "shop/checkout", demandRps: 60, unservedRps: 0 });
+    expect(service?.destinations.map(({ capacityRps }) => capacityRps)).toEqual([100, 100]);
+    expect(JSON.parse((await weir("plan", "export", "-o", "json")).out)).toMatchObject({ kind: "Fleet" });
   });
 
   it("shows policy, objective, size and servers as they were applied, and their defaults where nothing was", async () => {

@@ -1,0 +1,78 @@
+import { create } from "@bufbuild/protobuf";
+import { describe, expect, it } from "vitest";
+import { ClusterSchema, Membership, Verdict } from "../../proto/gen/weir/v1/fleet_pb.ts";
+import type { Cluster } from "../../proto/gen/weir/v1/fleet_pb.ts";
+import { Protocol } from "../../proto/gen/weir/v1/plan_pb.ts";
+import { ServiceSchema, SourceStatusSchema } from "../../proto/gen/weir/v1/traffic_pb.ts";
+import { liveDocument } from "../../src/cli/plan/live-document.ts";
+import { readFleetDocument } from "../../src/io/yaml/fleet-document.ts";
+import { writeFleetDocument } from "../../src/io/yaml/write-fleet-document.ts";
+
+function cluster(name: string, more: Partial<Pick<Cluster, "membership" | "verdict" | "isCordoned">> = {}): Cluster {
+  return create(ClusterSchema, {
+    membership: Membership.ACTIVE,
+    verdict: Verdict.HEALTHY,
+    ...more,
+    spec: {
+      name,
+      region: "eu",
+      labels: { tier: "gold" },
+      rttMs: name === "b" ? { a: 30 } : {},
+      egressDollarsPerGb: { c: 0.02 },
+    },
+  });
+}
+
+const service = create(ServiceSchema, {
+  spec: {
+    name: "shop/checkout",
+    protocol: Protocol.HTTP,
+    port: 8080,
+    stableVersion: "v1",
+    bytesPerRequest: 1_000,
+    objective: { objective: { case: "price", value: {} } },
+    demandRps: { a: 5 },
+    deployments: [
+      { destination: { cluster: "a", version: "v1" }, capacityRps: 80, curve: { servers: 4, meanWorkMs: 40 } },
+      { destination: { cluster: "b", version: "v1" }, curve: { servers: 4, meanWorkMs: 40, squaredVariation: 2 } },
+      { destination: { cluster: "c", version: "v1" } },
+    ],
+  },
+});
+
+describe("liveDocument", () => {
+  const learned = create(SourceStatusSchema, { service: "shop/checkout", cluster: "b", demandRps: 7 });
+  const clusters = [
+    cluster("a"),
+    cluster("b", { isCordoned: true }),
+    cluster("c", { verdict: Verdict.DEAD }),
+    cluster("d", { membership: Membership.REGISTERED }),
+  ];
+  const { document, notes } = liveDocument({ clusters, services: [service], sources: [learned] });
+
+  it("says what is declared and reported, and what nobody declared beside it", () => {
+    expect(document.clusters.map(({ name, state }) => `${name} ${state}`)).toEqual([
+      "a active",
+      "b cordoned",
+      "c dead",
+      "d dead",
+    ]);
+    expect(document.clusters[0]?.labels).toEqual({ region: "eu", tier: "gold" });
+    expect(document.rttMs).toEqual({ a: { b: 30 } });
+    expect(document.egressDollarsPerGb).toEqual({ a: { c: 0.02 }, b: { c: 0.02 }, d: { c: 0.02 } });
+    expect(document.services[0]).toMatchObject({
+      demandRps: { a: 5, b: 7 },
+      objective: { dollarsPerRequestMs: (0.02 * 1_000) / 1e9 / 1_000 },
+      destinations: [
+        { cluster: "a", curve: { kind: "queue", servers: 3.2, meanWorkMs: 40, squaredVariation: 1 } },
+        { cluster: "b", curve: { kind: "queue", servers: 4, meanWorkMs: 40, squaredVariation: 2 } },
+        { cluster: "c", curve: { kind: "polynomial", baseMs: 20, coefficient: 0 } },
+      ],
+    });
+    expect(notes).toEqual(["shop/checkout: nobody declares what c/v1 can serve; written as 20 ms without end"]);
+  });
+
+  it("is a file that reads back", () => {
+    expect(readFleetDocument(writeFleetDocument(document), "f")).toEqual({ ok: true, value: document });
+  });
+});
