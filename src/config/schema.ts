@@ -32,7 +32,8 @@ const settings = z.strictObject({
         key,
         (Number(value) < 1 ? z.number().min(0).max(1) : z.number().min(0)).default(Number(value)),
       ]),
-  ) as { [K in Exclude<keyof Settings, "rampCeilings">]: z.ZodDefault<z.ZodNumber> }),
+  ) as { [K in Exclude<keyof Settings, "rampCeilings" | "allocation">]: z.ZodDefault<z.ZodNumber> }),
+  allocation: z.enum(["waterfall", "optimum"]).default(DEFAULT_SETTINGS.allocation),
   rampCeilings: z
     .array(z.int().min(1).max(10_000))
     .min(1)

@@ -1,3 +1,9 @@
+/**
+ * `waterfall`: local first, then the nearest with room. `optimum`: where way, price and queues together cost all callers
+ * least.
+ */
+export type Allocation = "waterfall" | "optimum";
+
 /** Numbers that decisions go by: the same on every replica, set in the planner's configuration. */
 export interface Settings {
   /** Silence of a cluster's heartbeat after which it is unknown, in ms. */
@@ -21,6 +27,10 @@ export interface Settings {
   readonly correlatedWindowMs: number;
   /** Relative change of demand or capacity below which nothing is recorded, 0 to 1. */
   readonly measuredDeadBand: number;
+  /** How requests are divided that nobody pinned. */
+  readonly allocation: Allocation;
+  /** Share of what callers spend (latency and price) below which a gain moves nothing by itself, 0 to 1; for `optimum`. */
+  readonly moveGainMin: number;
   /** Share of a destination's capacity that planning fills, 0 to 1. */
   readonly utilisationMax: number;
   /** How long an emergency change is watched after the fact, in ms. */
@@ -46,6 +56,8 @@ export const DEFAULT_SETTINGS: Settings = {
   correlatedRatio: 0.34,
   correlatedWindowMs: 60_000,
   measuredDeadBand: 0.1,
+  allocation: "waterfall",
+  moveGainMin: 0.03,
   utilisationMax: 0.8,
   emergencyWatchMs: 60_000,
   observedRequestsMin: 20,

@@ -79,6 +79,9 @@ function gridOf(pairs: readonly Pair[]): Grid {
   return { flows, keys, pairs: rows };
 }
 
+/** Limits rise by a factor where they are too low together: one of nothing could not. */
+const LEAST_LIMIT_RPS = 1e-3;
+
 function transportOf({ flows, keys, pairs }: Grid, round: Round, books: Books): TransportProblem {
   const { problem, ledger } = books;
   const rpsOf = (weight: number, flow: Flow): number => (weight / WEIGHT_TOTAL) * demandOf(books, flow.source);
@@ -90,7 +93,7 @@ function transportOf({ flows, keys, pairs }: Grid, round: Round, books: Books): 
     }),
     places: keys.map((key, place) => {
       const offer = pairs.map((row) => row[place]).find((pair) => pair !== undefined)?.offer;
-      const limitRps = (offer?.capacityRps ?? Infinity) * problem.utilisationMax;
+      const limitRps = Math.max(LEAST_LIMIT_RPS, (offer?.capacityRps ?? Infinity) * problem.utilisationMax);
       return { curve: curveOf(offer), limitRps, fixedRps: ledger.load(key) };
     }),
     costsMs: pairs.map((row) =>
@@ -115,11 +118,12 @@ interface Cell {
 
 function placePart({ pair, flow, place }: Cell, solution: Solution, books: Books): void {
   const amountRps = solution.plan.amountsRps[flow]?.[place] ?? 0;
+  const isLifted = solution.round.ceilings === "lifted";
   const weight = (amountRps / demandOf(books, pair.flow.source)) * WEIGHT_TOTAL;
   const manner = isLocal(pair) ? "local" : "balanced";
   books.ledger.place(pair, {
-    weight,
-    manner: solution.round.ceilings === "lifted" ? "last-resort" : manner,
+    weight: isLifted ? weight : Math.min(weight, books.ledger.underCeiling(pair)),
+    manner: isLifted ? "last-resort" : manner,
     weighed: weighedAt({ pair, flow, place }, solution),
   });
 }

@@ -7,8 +7,11 @@ import type { Reason, RouteSet, Urgency } from "../model/plan.ts";
 import { assert } from "../model/result.ts";
 import type { Settings } from "../model/settings.ts";
 import { waterfall } from "./allocate.ts";
+import { worthwhile } from "./dead-band.ts";
 import { fallbacksOf } from "./fallback.ts";
+import { optimum } from "./optimum.ts";
 import { outlookOf } from "./outlook.ts";
+import type { SourceOutlook } from "./outlook.ts";
 import { explain } from "./reasons/explain.ts";
 import { routeSetOf } from "./route-sets.ts";
 import { stepAll } from "./step.ts";
@@ -17,6 +20,7 @@ import { stepLimitOf } from "./step-limit.ts";
 import { allowedOffers, forbiddenWeight, loadsOf, settle } from "./target.ts";
 import type { Planning, Target } from "./target.ts";
 import { drainsOf, runningShifts } from "./urgency.ts";
+import { valuationOf } from "./valuation.ts";
 import { wavesOf } from "./waves.ts";
 import { emergencyWishOf, holdingShift, isConcerned, isInFlight, isResting, isRoutable, wishOf } from "./wishes.ts";
 
@@ -52,10 +56,12 @@ export function planServices(
 /** Who is eligible → where to → how far now → what if somebody is lost → in which order, and why. */
 function planService(state: FleetState, service: ServiceState, settings: Settings): ServicePlanning {
   const sources = outlookOf(state, service).filter(isRoutable);
-  const planning: Planning = { state, service, settings, allocator: waterfall, sources };
+  const planning: Planning = { state, service, settings, ...aimOf(service, settings, sources), sources };
   const wishes = sources.map((source) => wishOf(source, planning));
-  const { targets, overload } = settle(wishes, planning);
-  const isEmergency = targets.some((target) => isConcerned(target, planning));
+  const { targets: wanted, overload } = settle(wishes, planning);
+  const isEmergency = wanted.some((target) => isConcerned(target, planning));
+  const isRoutine = !isEmergency && calmUrgency(planning) === "routine";
+  const targets = isRoutine && settings.allocation === "optimum" ? worthwhile(wanted, planning) : wanted;
   const rescue = isEmergency ? rescueOf(targets, planning) : undefined;
   const steps = rescue === undefined ? orderlySteps(targets, planning) : rescue.map(stepAtOnce);
   const urgency = isEmergency ? "emergency" : calmUrgency(planning);
@@ -70,6 +76,16 @@ function planService(state: FleetState, service: ServiceState, settings: Setting
     reasons: reasonsFor({ targets, steps, rescue, overload }, planning),
     isFinalStep: targets.every((target, index) => isReached(target, steps[index], planning)),
   };
+}
+
+/** What the service is divided by, and what its bytes weigh. */
+function aimOf(
+  { spec }: ServiceState,
+  { allocation }: Settings,
+  sources: readonly SourceOutlook[],
+): Pick<Planning, "allocator" | "valuation"> {
+  const prices = sources.flatMap(({ offers }) => offers.map(({ egressDollarsPerGb }) => egressDollarsPerGb));
+  return { allocator: allocation === "optimum" ? optimum : waterfall, valuation: valuationOf(spec, prices) };
 }
 
 /** What an emergency makes of the sources: lost and aborted shares move at once, nothing else moves. */
@@ -118,10 +134,10 @@ function calmUrgency({ state, service, sources }: Planning): Urgency {
 }
 
 function routeSetsOf(steps: readonly Step[], planning: Planning): ReadonlyMap<ClusterId, RouteSet> {
-  const { state, service, settings, allocator, sources } = planning;
+  const { state, service, settings, sources } = planning;
   const splits = new Map(steps.map(({ source, split }) => [source, split]));
   const { utilisationMax } = settings;
-  const fallbacks = fallbacksOf({ spec: service.spec, utilisationMax, allocator, sources, splits });
+  const fallbacks = fallbacksOf({ spec: service.spec, utilisationMax, allocator: waterfall, sources, splits });
   return new Map(
     sources.map((source) => {
       const { cluster, released } = source;

@@ -10,6 +10,7 @@ import { isOpen } from "./bounds.ts";
 import type { Offer } from "./eligible.ts";
 import { weightOf } from "./eligible.ts";
 import type { SourceOutlook } from "./outlook.ts";
+import type { Valuation } from "./valuation.ts";
 
 /** What planning one service goes by. */
 export interface Planning {
@@ -17,6 +18,7 @@ export interface Planning {
   readonly service: ServiceState;
   readonly settings: Settings;
   readonly allocator: Allocator;
+  readonly valuation: Valuation;
   readonly sources: readonly SourceOutlook[];
 }
 
@@ -34,6 +36,8 @@ export interface Target {
   readonly split: Split;
   readonly kept: ReadonlyMap<DestinationKey, number>;
   readonly placements: readonly Placement[];
+  /** Gain, as a share of what callers spend, for which it was not worth moving; undefined: it was, or nobody asked. */
+  readonly passedUp?: number;
 }
 
 /** Destinations that serve a source, whatever their ceilings. */
@@ -80,7 +84,7 @@ function wishKeeping(source: SourceOutlook, split: Split, keeps: (offer: Offer, 
 /** Allocates what the wishes leave open, over all sources jointly. Every wish's source must have an open offer. */
 export function settle(
   wishes: readonly Wish[],
-  { service, settings, allocator }: Planning,
+  { service, settings, allocator, valuation }: Planning,
 ): { readonly targets: readonly Target[]; readonly overload: Allocation["overload"] } {
   const { placements, overload } = allocator.allocate({
     service: service.spec.service,
@@ -93,6 +97,7 @@ export function settle(
     })),
     flows: wishes.flatMap(({ flows }) => flows),
     utilisationMax: settings.utilisationMax,
+    valuation,
   });
   const placed = Map.groupBy(placements, ({ flow }) => flow.source);
   const targets = wishes.map((wish) => targetOf(wish, placed.get(wish.source.cluster) ?? [], service));

@@ -9,7 +9,10 @@ import { planServices } from "../../src/planner/plan.ts";
 import { anyFleet, healthyFleet } from "./arbitrary-fleet.ts";
 import { applied, changeService, CHECKOUT, committed, loads, planOf, serviceOf, UNPACED } from "./planning-fleet.ts";
 
-const SETTINGS = { ...UNPACED, routineStepWeight: 2_500 };
+const ALLOCATIONS = (["waterfall", "optimum"] as const).map((allocation) => ({
+  allocation,
+  SETTINGS: { ...UNPACED, routineStepWeight: 2_500, allocation },
+}));
 
 /** Requests per second that rounding to basis points may add to any one destination. */
 function roundingOf(state: FleetState): number {
@@ -26,7 +29,7 @@ function total(amounts: Iterable<number>): number {
   return [...amounts].reduce((sum, amount) => sum + amount, 0);
 }
 
-describe("any plan", () => {
+describe.each(ALLOCATIONS)("any plan by $allocation", ({ SETTINGS }) => {
   it("passes the independent checker", () => {
     fc.assert(
       fc.property(anyFleet, (state) => {
@@ -116,7 +119,7 @@ describe("any plan", () => {
   });
 });
 
-describe("a healthy fleet", () => {
+describe.each(ALLOCATIONS)("a healthy fleet, planned by $allocation", ({ SETTINGS }) => {
   it("stays under every threshold when all demand fits", () => {
     fc.assert(
       fc.property(healthyFleet, (state) => {

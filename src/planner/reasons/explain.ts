@@ -104,6 +104,7 @@ function keptReasons(destination: Destination, { target }: Explanation, planning
   const kept = target.kept.get(keyOf(destination)) ?? 0;
   if (kept === 0) return [];
   const { cluster } = target.source;
+  if (target.passedUp !== undefined) return [["pinned", passedUpText(kept, target.passedUp, planning)]];
   const running = runningShiftOf(cluster, planning);
   if (running?.phase === "holding") return [["pinned", `held at ${kept} of 10000: shift ${running.shift} waits`]];
   if (isInFlight(target.source, planning)) {
@@ -114,6 +115,11 @@ function keptReasons(destination: Destination, { target }: Explanation, planning
   const shift = newestShiftOf(cluster, planning);
   const by = shift === undefined ? "a shift" : `shift ${shift.shift} of ${shift.actor}`;
   return [["pinned", `${by} set ${pin} of 10000 for ${cluster}`]];
+}
+
+function passedUpText(kept: number, gain: number, { settings }: Planning): string {
+  const [gained, least] = [perCent(gain * 10_000), perCent(settings.moveGainMin * 10_000)];
+  return `stays at ${kept} of 10000: moving would gain callers ${gained} of what they spend, and less than ${least} is not worth it`;
 }
 
 function placedReasons(offer: Offer | undefined, explanation: Explanation, planning: Planning): readonly Found[] {

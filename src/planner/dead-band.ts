@@ -1,0 +1,65 @@
+import type { Split } from "../model/destination.ts";
+import { keyOf } from "../model/destination.ts";
+import type { ClusterId } from "../model/ids.ts";
+import { compareNames } from "../model/ids.ts";
+import { costOfSplits } from "./cost.ts";
+import type { SourceOutlook } from "./outlook.ts";
+import type { Planning, Target } from "./target.ts";
+import { drainingWeight, forbiddenWeight, loadsOf, lostWeight } from "./target.ts";
+
+/** Plans fill limits to the brim: what exceeds one by less than this is no reason to move, or every flutter would be. */
+const LIMIT_SLACK = 0.02;
+
+/**
+ * Where the sources are to come to: their targets, or, where a move would gain callers less than `moveGainMin` of what they
+ * spend, where they are. A source that has nothing yet, loses something, must leave something or returns step by step
+ * makes all move, and so does a limit that is exceeded now and would be kept. What somebody pinned is not weighed.
+ */
+export function worthwhile(targets: readonly Target[], planning: Planning): readonly Target[] {
+  const { sources, settings, valuation, service } = planning;
+  if (sources.some(mustMove)) return targets;
+  const isPinned = ({ source }: Target): boolean => service.pins[source.cluster] !== undefined;
+  const then = new Map(targets.map(({ source, split }) => [source.cluster, split]));
+  const now = new Map(
+    targets.map((target) => [
+      target.source.cluster,
+      (isPinned(target) ? undefined : target.source.now) ?? target.split,
+    ]),
+  );
+  if (excessRps(now, planning) > excessRps(then, planning)) return targets;
+  const [spentMs, leastMs] = [costOfSplits(now, sources, valuation), costOfSplits(then, sources, valuation)];
+  if (spentMs === undefined || leastMs === undefined || spentMs === 0) return targets;
+  const gain = (spentMs - leastMs) / spentMs;
+  if (gain >= settings.moveGainMin) return targets;
+  return targets.map((target) => (isPinned(target) ? target : staying(target, gain)));
+}
+
+function mustMove(source: SourceOutlook): boolean {
+  const isReturning = source.offers.some(({ restriction }) => restriction === "ramp");
+  const leaving = lostWeight(source) + drainingWeight(source) + forbiddenWeight(source);
+  return source.now === undefined || isReturning || leaving > 0;
+}
+
+function staying(target: Target, gain: number): Target {
+  const { source, split } = target;
+  const stays = source.now ?? split;
+  return {
+    source,
+    split: stays,
+    kept: new Map(stays.map(({ destination, weight }) => [keyOf(destination), weight])),
+    placements: [],
+    passedUp: Math.max(0, gain),
+  };
+}
+
+/** Requests per second that splits put on destinations beyond their limits. */
+function excessRps(splits: ReadonlyMap<ClusterId, Split>, { sources, settings }: Planning): number {
+  const loads = loadsOf(splits, sources);
+  const offers = new Map(sources.flatMap((source) => source.offers).map((offer) => [offer.key, offer]));
+  return [...loads]
+    .toSorted(([a], [b]) => compareNames(a, b))
+    .reduce((sum, [key, loadRps]) => {
+      const limitRps = (offers.get(key)?.capacityRps ?? Infinity) * settings.utilisationMax;
+      return sum + Math.max(0, loadRps - limitRps * (1 + LIMIT_SLACK));
+    }, 0);
+}
