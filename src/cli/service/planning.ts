@@ -14,6 +14,7 @@ import type {
 import type { Fields } from "../../io/yaml/fields.ts";
 import { labelsOf } from "../../io/yaml/fleet/clusters.ts";
 import { POSITIVE } from "../../io/yaml/fleet/measures.ts";
+import { WEIGHT_TOTAL } from "../../model/destination.ts";
 import { ISOLATIONS, ISOLATION_WORDS } from "../../wire/words.ts";
 import { SHARE, percent } from "../notation.ts";
 
@@ -57,7 +58,7 @@ export function policyOf(fields: Fields): MessageInitShape<typeof ServicePolicyS
     requiredLabels: { ...labelsOf(fields, "requiredLabels") },
     ...(isLimited ? { allowedClusters: { clusters: [...allowed] } } : {}),
     deniedClusters: [...fields.texts("deniedClusters")],
-    maxShareWeight: maxShareWeight ?? 0,
+    maxShareWeight: maxShareWeight ?? WEIGHT_TOTAL,
     ...(survived === undefined ? {} : { surviveLossOf: survived }),
   };
   fields.done();
