@@ -50,7 +50,8 @@ export function addCompute(parent: Command, session: Session): void {
     .addHelpText("after", HELP)
     .action(async (service: string, { filename, explain }: Options, command: Command) => {
       const document = only(await readFleet(filename), service);
-      const fleet = computeFleet(document);
+      const isTable = session.format(command) === "table";
+      const fleet = computeFleet(document, { isExplained: !isTable || explain === true });
       const { paint } = session.terminal;
       session.printValue(command, fleet, () => fleetLines(fleet, { paint, isExplained: explain === true }));
     });

@@ -14,12 +14,18 @@ import { chooseWithReserve } from "./reserve.ts";
 import type { Reserved } from "./reserve.ts";
 import { demandOf, loadsOf, subjectOf } from "./subject.ts";
 
+/** What is to be computed beside the plan. */
+export interface ComputeOptions {
+  /** Whether weights come with reasons, and destinations that get nothing are listed with theirs. Most of a large answer. */
+  readonly isExplained?: boolean;
+}
+
 /**
  * Plans a whole fleet from its document alone: no clock, no state, the same document the same answer. Services are
  * independent of each other.
  */
-export function computeFleet(document: FleetDocument): ComputedFleet {
-  const services = document.services.map((service) => computeService(document, service));
+export function computeFleet(document: FleetDocument, options: ComputeOptions = {}): ComputedFleet {
+  const services = document.services.map((service) => computeService(document, service, options));
   const total = (of: (service: ComputedService) => number): number =>
     services.reduce((sum, found) => sum + of(found), 0);
   const servedRps = total(({ demandRps, unservedRps }) => demandRps - unservedRps);
@@ -35,7 +41,11 @@ export function computeFleet(document: FleetDocument): ComputedFleet {
 }
 
 /** Plans one service of a fleet. */
-export function computeService(document: FleetDocument, service: DocumentService): ComputedService {
+export function computeService(
+  document: FleetDocument,
+  service: DocumentService,
+  { isExplained = true }: ComputeOptions = {},
+): ComputedService {
   const reserved = chooseWithReserve(subjectOf(document, service));
   const { choice, losses } = reserved;
   const { subject, value, solution } = choice;
@@ -58,7 +68,7 @@ export function computeService(document: FleetDocument, service: DocumentService
     boundMs: perRequest(Math.min(solution.bound, value.objective)),
     gap: value.objective === 0 ? 0 : Math.max(0, (value.objective - solution.bound) / value.objective),
     fallbacks: choice.fallbacks,
-    sources: sourcesOf(reserved, { reasons, destinations }),
+    sources: sourcesOf(reserved, { reasons, destinations, isExplained }),
     destinations,
     losses,
     ...(isAsked && { isLossSurvived: required.every(({ shortAtOnceRps }) => shortAtOnceRps === 0) }),
@@ -95,6 +105,7 @@ function destinationsOf({ choice }: Reserved, reasons: Reasons): readonly Comput
 interface Known {
   readonly reasons: Reasons;
   readonly destinations: readonly ComputedDestination[];
+  readonly isExplained: boolean;
 }
 
 function sourcesOf({ choice }: Reserved, known: Known): readonly ComputedSource[] {
@@ -110,14 +121,14 @@ function sourcesOf({ choice }: Reserved, known: Known): readonly ComputedSource[
       latencyMs: servedRps === 0 ? 0 : latency / servedRps,
       dollarsPerHour: weights.reduce((sum, { dollarsPerHour }) => sum + dollarsPerHour, 0),
       weights,
-      others: row.flatMap((rps, to) => (rps > 0 ? [] : [known.reasons.whyNot(from, to)])),
+      others: row.flatMap((rps, to) => (rps > 0 || !known.isExplained ? [] : [known.reasons.whyNot(from, to)])),
     };
   });
 }
 
 function weightOf(
   { choice, from, to }: Pick<Reserved, "choice"> & { readonly from: number; readonly to: number },
-  { reasons, destinations }: Known,
+  { reasons, destinations, isExplained }: Known,
 ): ComputedWeight {
   const { rttMs = 0, dollars = 0 } = choice.subject.ways[from]?.[to] ?? {};
   const rps = choice.division[from]?.[to] ?? 0;
@@ -131,6 +142,6 @@ function weightOf(
     destinationMs,
     latencyMs: rttMs + destinationMs,
     dollarsPerHour: 3_600 * rps * dollars,
-    reasons: reasons.of(from, to),
+    reasons: isExplained ? reasons.of(from, to) : [],
   };
 }

@@ -79,9 +79,12 @@ function openingsWithout(subject: Subject, lost: ClusterId): (from: number, site
       if (source === undefined || destination === undefined || site.version !== version) return [];
       return exclusionOf(source.cluster, destination) === undefined ? [at] : [];
     });
+  // Only a policy that asks where callers are, or a cluster that serves its own alone, treats them differently.
+  const isOneForAll =
+    service.policy.isolation === "none" && document.clusters.every(({ state }) => state !== "cordoned");
   const known = new Map<string, readonly number[]>();
   return (from, { version }) => {
-    const key = `${from}/${version}`;
+    const key = isOneForAll ? version : `${from}/${version}`;
     const found = known.get(key);
     if (found !== undefined) return found;
     const own = serving(from, version);

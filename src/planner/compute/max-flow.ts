@@ -28,13 +28,21 @@ export function placeable(crowds: readonly Crowd[], roomRps: readonly number[]):
   return placed;
 }
 
+/** Most callers give the same list of places again and again: what a list stands for is looked up once. */
 function merge(crowds: readonly Crowd[]): Merged[] {
+  const byList = new Map<readonly number[], Merged>();
   const byPlaces = new Map<string, Merged>();
   for (const { rps, places } of crowds) {
+    const known = byList.get(places);
+    if (known !== undefined) {
+      known.left += rps;
+      continue;
+    }
     const key = places.join(" ");
-    const found = byPlaces.get(key);
-    if (found === undefined) byPlaces.set(key, { places, left: rps });
-    else found.left += rps;
+    const found = byPlaces.get(key) ?? { places, left: 0 };
+    found.left += rps;
+    byPlaces.set(key, found);
+    byList.set(places, found);
   }
   return [...byPlaces.values()];
 }

@@ -80,14 +80,24 @@ function factsOf(choice: Choice, limits: Limits): Facts {
     const { marginalMs, limitMs } = marginalOf(to);
     return { to, rttMs, marginalMs, limitMs, priceMs, totalMs: rttMs + marginalMs + limitMs + priceMs };
   };
-  const peersOf: Facts["peersOf"] = (from, to) =>
-    subject.destinations
-      .flatMap(({ version }, other) => {
-        const isOpen = version === subject.destinations[to]?.version && subject.exclusions[from]?.[other] === undefined;
-        return isOpen ? [costOf(from, other)] : [];
-      })
-      .toSorted((a, b) => a.totalMs - b.totalMs || a.to - b.to);
+  const known = new Map<string, readonly Cost[]>();
+  const peersOf: Facts["peersOf"] = (from, to) => {
+    const version = subject.destinations[to]?.version;
+    const key = `${from}/${version}`;
+    const peers = known.get(key) ?? peersFrom(subject, { from, version, costOf });
+    known.set(key, peers);
+    return peers;
+  };
   return { choice, subject, loads, limits, marginalOf, costOf, peersOf };
+}
+
+function peersFrom(
+  { destinations, exclusions }: Subject,
+  { from, version, costOf }: Pick<Facts, "costOf"> & { readonly from: number; readonly version: string | undefined },
+): readonly Cost[] {
+  return destinations
+    .flatMap((site, to) => (site.version === version && exclusions[from]?.[to] === undefined ? [costOf(from, to)] : []))
+    .toSorted((a, b) => a.totalMs - b.totalMs || a.to - b.to);
 }
 
 /** What would cost less but may not serve this source, and a share that may not grow. */
