@@ -1,7 +1,6 @@
-import { curvatureOf, loadAtSlope } from "./curve.ts";
-import type { CostCurve } from "./curve.ts";
 import { setAmount, setLoad } from "./division.ts";
 import type { Division } from "./division.ts";
+import { loadsOnOneLevel } from "./level.ts";
 import type { Paths } from "./paths.ts";
 
 /**
@@ -93,7 +92,8 @@ function grow(root: number, { joints, ends, seen }: Forest): Tree {
 
 function balanceTree(division: Division, { prices }: Paths, tree: Tree, grainMs: number): boolean {
   if (tree.places.length < 2) return false;
-  const level = levelOf(division, prices, tree, grainMs);
+  const { least, most } = rangesOf(division, tree);
+  const level = loadsOnOneLevel(division, { places: tree.places, prices, least, most, grainMs });
   if (level === undefined) return false;
   const changes = changesOf(division, tree, level);
   const step = stepOf(division, tree, changes);
@@ -137,95 +137,18 @@ function stepOf({ amounts, ceilings, places }: Division, { arcs }: Tree, changes
   return step;
 }
 
-const MOST_STEPS = 80;
-
-/** A level and what the places of a tree carry there, in the tree's order. */
-interface Filling {
-  readonly level: number;
-  readonly loads: Float64Array;
-  readonly sum: number;
-}
-
-/**
- * The loads, summing to what there is, at which all places of a tree lie on one level; undefined when they do already.
- * Newton's method on the level, kept in a bracket.
- */
-function levelOf(division: Division, prices: Float64Array, tree: Tree, grainMs: number): Float64Array | undefined {
-  const level = { prices, tree, ...boundsOf(division, tree) };
-  let [low, high] = endsOf(division, level);
-  if (!(high.level - low.level > grainMs)) return undefined;
-  const total = tree.places.reduce((sum, place) => sum + (division.loads[place] as number), 0);
-  let wanted = (low.level + high.level) / 2;
-  for (let step = 0; step < MOST_STEPS && high.level - low.level > 1e-15 * Math.abs(high.level); step++) {
-    const found = fill(division, level, { low, high, wanted });
-    if (Math.abs(found.sum - total) <= 1e-14 * total) return found.loads;
-    if (found.sum < total) low = found;
-    else high = found;
-    const next = wanted + (total - found.sum) / found.growth;
-    wanted = next > low.level && next < high.level ? next : (low.level + high.level) / 2;
-  }
-  // Where slopes are flat, a whole range of loads lies on one level: the point between the ends that has the right sum will do.
-  const part = high.sum > low.sum ? (total - low.sum) / (high.sum - low.sum) : 0;
-  return low.loads.map((load, index) => load + part * ((high.loads[index] as number) - load));
-}
-
-interface Levelling {
-  readonly prices: Float64Array;
-  readonly tree: Tree;
-  /** Between which loads each place can get by the tree's arcs alone. */
-  readonly least: Float64Array;
-  readonly most: Float64Array;
-}
-
-function boundsOf({ loads, limits, amounts, places }: Division, tree: Tree): Omit<Levelling, "prices" | "tree"> {
+/** Between which loads each place of a tree can get by its arcs alone. */
+function rangesOf({ loads, limits, amounts, places }: Division, tree: Tree): Record<"least" | "most", Float64Array> {
   let all = 0;
-  const least = Float64Array.from(tree.places, (place) => loads[place] as number);
-  const rank = new Map(tree.places.map((place, index) => [place, index]));
+  const movable = new Float64Array(places);
   for (const { flow, place } of tree.arcs) {
     const amount = amounts[flow * places + place] as number;
-    const index = rank.get(place) as number;
-    least[index] = (least[index] as number) - amount;
+    movable[place] = (movable[place] as number) + amount;
     all += amount;
   }
+  const least = Float64Array.from(tree.places, (place) => (loads[place] as number) - (movable[place] as number));
   const most = Float64Array.from(tree.places, (place, index) =>
     Math.max(loads[place] as number, Math.min(limits[place] as number, (least[index] as number) + all)),
   );
   return { least, most };
-}
-
-/** The lowest and the highest level of a tree's places: what they carry together lies between what they would on either. */
-function endsOf(division: Division, level: Levelling): [Filling, Filling] {
-  const levels = level.tree.places.map((place) => (division.slopes[place] as number) - (level.prices[place] as number));
-  const here = Float64Array.from(level.tree.places, (place) => division.loads[place] as number);
-  const [low, high] = [Math.min(...levels), Math.max(...levels)];
-  const least = { level: low, loads: level.least, sum: 0 };
-  const most = { level: high, loads: level.most, sum: 0 };
-  const current = (wanted: number) => ({ level: wanted, loads: here, sum: 0 });
-  return [
-    fill(division, level, { low: least, high: current(high), wanted: low }),
-    fill(division, level, { low: current(low), high: most, wanted: high }),
-  ];
-}
-
-/**
- * What the places carry at a level between two others, and by how much it grows with the level. Each place's load is kept
- * between those of the two: where slopes are flat, their inverse is not exact.
- */
-function fill(
-  { curves, loads }: Division,
-  { prices, tree }: Levelling,
-  { low, high, wanted }: { readonly low: Filling; readonly high: Filling; readonly wanted: number },
-): Filling & { readonly growth: number } {
-  const found = new Float64Array(tree.places.length);
-  let [sum, growth] = [0, 0];
-  for (const [index, place] of tree.places.entries()) {
-    const curve = curves[place] as CostCurve;
-    const slope = wanted + (prices[place] as number);
-    const free = loadAtSlope(curve, slope, loads[place] as number);
-    const load = Math.min(high.loads[index] as number, Math.max(low.loads[index] as number, free));
-    if (load === free) growth += 1 / curvatureOf(curve, load, slope);
-    found[index] = load;
-    sum += load;
-  }
-  return { level: wanted, loads: found, sum, growth };
 }

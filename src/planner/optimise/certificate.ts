@@ -31,12 +31,12 @@ export function excessCost(division: Division, prices: Float64Array): number {
   return excess;
 }
 
-/** The least of `C(X) - price * moving load` over all loads that the place may have. */
-function leastCost({ curves, fixed, limits, loads }: Division, place: number, price: number): number {
+/** The least of `C(X) - price * moving load` over all loads that the place may have and the flows can make. */
+function leastCost({ curves, fixed, limits, reaches, loads }: Division, place: number, price: number): number {
   const [curve, rest] = [curves[place] as CostCurve, fixed[place] as number];
   const wanted = loadAtSlope(curve, price, loads[place] as number);
-  const load = Math.max(rest, Math.min(wanted, limits[place] as number));
-  return load === Infinity ? -Infinity : costAt(curve, load) - price * (load - rest);
+  const load = Math.max(rest, Math.min(wanted, limits[place] as number, reaches[place] as number));
+  return costAt(curve, load) - price * (load - rest);
 }
 
 /**

@@ -140,7 +140,8 @@ function queueLoadAtSlope(curve: CostCurve, slope: number, guessRps: number): nu
     if (found > slope) high = load;
     else low = load;
     const next = load - (found - slope) / curvatureOf(curve, load, found);
-    if (Math.abs(next - load) <= 1e-15 * curve.unitRps) return next;
+    // The error after a step goes with the square of the step.
+    if (Math.abs(next - load) <= 1e-9 * load) return next;
     // Newton's step from the flat part leaves the bracket (or is no number): halve it instead.
     load = next > low && next < high ? next : (low + high) / 2;
   }

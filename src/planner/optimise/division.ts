@@ -20,6 +20,8 @@ export interface Division {
   readonly ceilings: Float64Array | undefined;
   readonly curves: readonly CostCurve[];
   readonly fixed: Float64Array;
+  /** Load of each place if everything that may go there went there. */
+  readonly reaches: Float64Array;
   /** Most load of each place, fixed load included; rises when there is not room enough. */
   readonly limits: Float64Array;
   readonly amounts: Float64Array;
@@ -54,6 +56,7 @@ export function emptyDivision(problem: TransportProblem): Division {
     ceilings: widenedCeilings(problem, demands, costs),
     curves,
     fixed,
+    reaches: reachesOf(demands, costs, fixed),
     limits: Float64Array.from(places, ({ limitRps }) => limitRps),
     amounts: new Float64Array(m * n),
     loads: fixed.slice(),
@@ -66,16 +69,25 @@ export function emptyDivision(problem: TransportProblem): Division {
   };
 }
 
-/** Pairs whose place has no room at all, or whose ceiling is nothing, are as good as forbidden. */
+/** Pairs whose place has no room at all, or whose ceiling is nothing (for more than nothing), are as good as forbidden. */
 function usableCosts({ demandsRps, places, costsMs, ceilingsRps }: TransportProblem): Float64Array {
   const costs = new Float64Array(demandsRps.length * places.length);
   for (const [flow, row] of costsMs.entries()) {
     for (const [place, { limitRps }] of places.entries()) {
-      const usable = limitRps > 0 && (ceilingsRps?.[flow]?.[place] ?? Infinity) > 0;
+      const usable = limitRps > 0 && ((ceilingsRps?.[flow]?.[place] ?? Infinity) > 0 || demandsRps[flow] === 0);
       costs[flow * places.length + place] = usable ? (row[place] as number) : Infinity;
     }
   }
   return costs;
+}
+
+function reachesOf(demands: Float64Array, costs: Float64Array, fixed: Float64Array): Float64Array {
+  return fixed.map((rest, place) => {
+    let reach = rest;
+    for (const [flow, demand] of demands.entries())
+      if (costs[flow * fixed.length + place] !== Infinity) reach += demand;
+    return reach;
+  });
 }
 
 /** Ceilings that leave a flow no way to be placed whole are widened alike, by the least factor that does. */
@@ -118,7 +130,7 @@ const FULL = 1e-12;
 export function roomOf({ limits, loads }: Division, place: number): number {
   const limit = limits[place] as number;
   const room = limit - (loads[place] as number);
-  return room > FULL * limit ? room : 0;
+  return room === Infinity || room > FULL * limit ? room : 0;
 }
 
 /** How much of what can be moved from the place is beyond its limit, rps. */

@@ -1,3 +1,4 @@
+import { assert } from "../../model/result.ts";
 import type { Division } from "./division.ts";
 
 /**
@@ -79,17 +80,17 @@ function relax({ places, moveCosts }: Division, { prices, parents, keys, isDone 
 }
 
 /**
- * Prices that fit a division of unknown origin, by the algorithm of Bellman and Ford, or a place on a cycle of moves
- * that saves something (follow `parents` from it).
+ * Prices that fit a division of unknown origin, by the algorithm of Bellman and Ford, or a cycle of moves that saves
+ * something.
  *
  * @param grainMs - savings up to this are roundings.
- * @returns the place, -1 when prices were found.
+ * @returns the places of the cycle, each after the one that it gives to; empty when prices were found.
  */
 export function fitPrices(
   { places, moveCosts, slopes }: Division,
   { prices, parents }: Paths,
   grainMs: number,
-): number {
+): readonly number[] {
   prices.set(slopes);
   parents.fill(-1);
   let changed = -1;
@@ -106,9 +107,19 @@ export function fitPrices(
         }
       }
     }
-    if (changed < 0) return -1;
+    if (changed < 0) return [];
   }
-  let place = changed;
-  for (let step = 0; step < places; step++) place = parents[place] as number;
-  return place;
+  return cycleFrom(parents, changed);
+}
+
+/** The cycle that the parents of a place end in, which they do when prices go on rising. */
+function cycleFrom(parents: Int32Array, start: number): readonly number[] {
+  const way: number[] = [];
+  let place = start;
+  while (!way.includes(place)) {
+    assert(place >= 0, "prices that go on rising have a cycle behind them");
+    way.push(place);
+    place = parents[place] as number;
+  }
+  return way.slice(way.indexOf(place));
 }

@@ -100,22 +100,17 @@ function moveAlong(division: Division, { source, target, hops }: Way, amount: nu
 }
 
 /** Moves a cycle of moves round, all loads staying as they are, until a flow on it has nothing left to move. */
-export function turnCycle(division: Division, { parents }: Paths, start: number): void {
+export function turnCycle(division: Division, cycle: readonly number[]): void {
   const { movers, amounts, places } = division;
-  const hops: Hop[] = [];
-  let place = start;
-  do {
-    const from = parents[place] as number;
-    hops.push({ flow: movers[from * places + place] as number, from, to: place });
-    place = from;
-  } while (place !== start);
+  const hops = cycle.map((to, index): Hop => {
+    const from = cycle[(index + 1) % cycle.length] as number;
+    return { flow: movers[from * places + to] as number, from, to };
+  });
   const most = mostOf(division, hops);
-  const wanted = hops.map(({ flow, from, to }) => [
-    { flow, place: from, amount: -most },
-    { flow, place: to, amount: most },
-  ]);
-  for (const { flow, place: at, amount } of wanted.flat())
-    setAmount(division, flow, at, (amounts[flow * places + at] as number) + amount);
+  for (const { flow, from, to } of hops) {
+    setAmount(division, flow, to, (amounts[flow * places + to] as number) + most);
+    setAmount(division, flow, from, (amounts[flow * places + from] as number) - most);
+  }
 }
 
 const MOST_STEPS = 60;
@@ -140,7 +135,8 @@ function worthMoving(division: Division, { source, target, costMs }: Way, most: 
     else low = amount;
     const bend = curvatureOf(take, taking + amount, up) + curvatureOf(give, giving - amount, down);
     const next = amount - excess / bend;
-    if (Math.abs(next - amount) <= 1e-14 * giving) return Math.min(high, Math.max(low, next));
+    // The error after a step goes with the square of the step.
+    if (Math.abs(next - amount) <= 1e-8 * amount) return Math.min(high, Math.max(low, next));
     amount = next > low && next < high ? next : (low + high) / 2;
   }
   return amount;

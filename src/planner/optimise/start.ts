@@ -29,9 +29,9 @@ export function startWarm(division: Division, paths: Paths, start: readonly (rea
   const grainMs = NEGLIGIBLE * largestCost(division);
   for (let left = 2 * division.places; ; left--) {
     const cycle = fitPrices(division, paths, grainMs);
-    if (cycle < 0) break;
+    if (cycle.length === 0) break;
     if (left === 0) return clear(division);
-    turnCycle(division, paths, cycle);
+    turnCycle(division, cycle);
   }
   for (let flow = 0; flow < division.flows; flow++) placeRest(division, paths, flow, missingOf(division, flow));
   settleLoads(division);
@@ -45,10 +45,9 @@ function keepShares(division: Division, flow: number, row: readonly number[]): v
   for (let place = 0; place < places; place++)
     if (costs[flow * places + place] !== Infinity) kept += Math.max(0, row[place] ?? 0);
   if (!(kept > 0) || kept === Infinity) return;
-  const factor = (demands[flow] as number) / kept;
   for (let place = 0; place < places; place++) {
     const pair = flow * places + place;
-    const wanted = Math.max(0, row[place] ?? 0) * factor;
+    const wanted = (Math.max(0, row[place] ?? 0) / kept) * (demands[flow] as number);
     if (costs[pair] !== Infinity) setAmount(division, flow, place, Math.min(wanted, ceilings?.[pair] ?? Infinity));
   }
 }
