@@ -53,7 +53,7 @@ export interface FallbackDecision {
 export interface FallbackInput {
   readonly plan: HeldPlan;
   readonly own: ClusterId;
-  readonly evidence: readonly DestinationEvidence[];
+  readonly evidence: Iterable<DestinationEvidence>;
   readonly policy: FallbackPolicy;
   /** Monotonic, ms. */
   readonly nowMs: number;
@@ -84,29 +84,53 @@ export function watchEvidence(state: FallbackState, input: FallbackInput): Fallb
 
 /** Clusters with weight in the plan that the evidence speaks against, with the reason in words. */
 function accusedClusters({ plan, own, evidence, policy }: FallbackInput): ReadonlyMap<ClusterId, string> {
-  const rows = Map.groupBy(evidence, ({ cluster }) => cluster);
   const accused = new Map<ClusterId, string>();
-  for (const [cluster, its] of rows) {
+  for (const [cluster, sum] of sumsOf(evidence, policy)) {
     if (cluster === own || !weighs(plan, cluster)) continue;
-    const reason = reasonAgainst(its, policy);
+    const reason = reasonAgainst(sum, policy);
     if (reason !== undefined) accused.set(cluster, reason);
   }
   return accused;
+}
+
+/** What the rows of one cluster come to. */
+interface Sum {
+  readonly first: DestinationEvidence;
+  isAnswering: boolean;
+  /** The first that fails too often. */
+  failing: DestinationEvidence | undefined;
+  shortestNotReadyMs: number;
+}
+
+/** Takes row after row and keeps none: there are thousands, twice a second. */
+function sumsOf(evidence: FallbackInput["evidence"], policy: FallbackPolicy): ReadonlyMap<ClusterId, Sum> {
+  const sums = new Map<ClusterId, Sum>();
+  for (const row of evidence) {
+    const sum = sums.get(row.cluster) ?? {
+      first: row,
+      isAnswering: false,
+      failing: undefined,
+      shortestNotReadyMs: row.noReadyEndpointForMs,
+    };
+    sums.set(row.cluster, sum);
+    sum.isAnswering ||= isAnswering(row);
+    if (row.consecutiveConnectFailures >= policy.connectFailuresMin) sum.failing ??= row;
+    sum.shortestNotReadyMs = Math.min(sum.shortestNotReadyMs, row.noReadyEndpointForMs);
+  }
+  return sums;
 }
 
 /**
  * A gateway that refuses connections is gone for every service behind it, unless one of them was just answered. Without
  * ready endpoints, all that is sent there must be: one service may be down alone, and its proxy deals with that.
  */
-function reasonAgainst(rows: readonly DestinationEvidence[], policy: FallbackPolicy): string | undefined {
-  if (rows.some(isAnswering)) return undefined;
-  const failing = rows.find((row) => row.consecutiveConnectFailures >= policy.connectFailuresMin);
+function reasonAgainst(sum: Sum, policy: FallbackPolicy): string | undefined {
+  const { first, failing, shortestNotReadyMs } = sum;
+  if (sum.isAnswering) return undefined;
   if (failing !== undefined)
     return `${failing.consecutiveConnectFailures} connects to ${failing.destination} failed in a row`;
-  const [first] = rows;
-  if (first === undefined || rows.some((row) => row.noReadyEndpointForMs < policy.noReadyEndpointMs)) return undefined;
-  const shortestMs = Math.min(...rows.map((row) => row.noReadyEndpointForMs));
-  return `no ready endpoint of ${first.destination} for ${Math.round(shortestMs)} ms`;
+  if (shortestNotReadyMs < policy.noReadyEndpointMs) return undefined;
+  return `no ready endpoint of ${first.destination} for ${Math.round(shortestNotReadyMs)} ms`;
 }
 
 /** Proxies say once a second what was answered: an answer is news for some seconds. */

@@ -70,7 +70,8 @@ export interface Mesh {
   takeWindow(): MeshWindow;
   /** How the data plane sees other clusters' gateways. */
   peers(): readonly PeerRow[];
-  evidence(): readonly DestinationEvidence[];
+  /** To be read at once: what it says is of the moment. */
+  evidence(): Iterable<DestinationEvidence>;
   /** Calls back at once when evidence changes for the worse. Returns how to stop. */
   onTrouble(listener: () => void): () => void;
   /** Readiness of local workloads as the mesh sees it. */

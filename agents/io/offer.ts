@@ -4,6 +4,7 @@ import type { PlanDelta } from "../../proto/gen/weir/v1/agent_pb.ts";
 import { RouteSetSchema } from "../../proto/gen/weir/v1/plan_pb.ts";
 import type { ClusterId, ServiceId } from "../../src/model/ids.ts";
 import { badServiceName } from "../../src/model/names.ts";
+import type { RouteSet } from "../../src/model/plan.ts";
 import type { Refusal } from "../../src/model/refusal.ts";
 import { ok, refuse } from "../../src/model/result.ts";
 import type { Result } from "../../src/model/result.ts";
@@ -14,6 +15,7 @@ import { decodeRouteSet, hashOfRouteSet } from "../../src/wire/route-set.ts";
 import { toHex } from "../../src/wire/sha256.ts";
 import type { FallbackRuling, Offer } from "../core/delta.ts";
 import type { DigestOf, StoredRouteSet } from "../core/holding.ts";
+import { createSharing } from "../core/sharing.ts";
 
 /** Digest over hashes, in lower-case hex: what the core is handed. */
 export const digestOf: DigestOf = planDigestHex;
@@ -62,12 +64,14 @@ const BASES = new Map<number, Offer["base"]>([
 function readRouteSets(all: readonly Uint8Array[]): Result<Pick<Offer, "changed" | "unsound">, Refusal> {
   const changed: StoredRouteSet[] = [];
   const unsound: RouteRefusal[] = [];
+  // One by itself has nobody to share with.
+  const share = all.length > 1 ? createSharing() : (routeSet: RouteSet) => routeSet;
   for (const [index, bytes] of all.entries()) {
     const read = decodeRouteSet(bytes);
     const hash = hashOfRouteSet(bytes);
     if (read.ok) {
       // A copy: what a message holds is a view of the whole message, which would be kept for its smallest part.
-      changed.push({ hash, routeSet: read.value, bytes: new Uint8Array(bytes) });
+      changed.push({ hash, routeSet: share(read.value), bytes: new Uint8Array(bytes) });
       continue;
     }
     const service = serviceNameIn(bytes);

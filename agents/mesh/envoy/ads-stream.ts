@@ -2,6 +2,7 @@ import type { Nack, Subscription } from "./ads-subscription.ts";
 import {
   acknowledge,
   additions,
+  forgetSent,
   markSent,
   noSubscription,
   reconsider,
@@ -83,7 +84,7 @@ export class AdsStream {
     if (kind === undefined) return;
     const subscription = this.#subscriptions[kind];
     if (request.nonce !== "" && !this.#takes(subscription, request)) return;
-    subscribe(subscription, request.names);
+    subscribe(subscription, request.names, this.#offer?.snapshot[kind]);
     this.#advance();
   }
 
@@ -176,9 +177,11 @@ export class AdsStream {
 
   /** A changed envoyCluster waits for endpoints anew, though its client has them: it may not ask a second time. */
   #resendEndpoints({ sent }: Subscription, resources: ReadonlyMap<string, Resource>): void {
+    const changed = new Set<string>();
     for (const [name, { version }] of resources) {
-      if (sent.has(name) && sent.get(name)?.version !== version) this.#subscriptions.endpoints.sent.delete(name);
+      if ((sent.get(name)?.version ?? version) !== version) changed.add(name);
     }
+    forgetSent(this.#subscriptions.endpoints, changed);
   }
 }
 

@@ -1,6 +1,8 @@
 import type { Kind } from "./render.ts";
 import type { Resource, Snapshot } from "./snapshot.ts";
 
+type Held = ReadonlyMap<string, Resource>;
+
 /** A response that waits for its acknowledgement. */
 interface Pending {
   readonly nonce: string;
@@ -21,11 +23,11 @@ export interface Subscription {
   isAsked: boolean;
   isWildcard: boolean;
   names: ReadonlySet<string>;
-  /** Names that were answered, be it that there is no such thing. */
+  /** Names that were answered, be it that there is no such thing. Kept of kinds whose responses are complete. */
   answered: Set<string>;
-  /** What the client holds or is about to. */
-  readonly sent: Map<string, Resource>;
-  readonly accepted: Map<string, Resource>;
+  /** What the client holds or is about to. Never changed but replaced: the same map often stands for all of these and the snapshot. */
+  sent: ReadonlyMap<string, Resource>;
+  accepted: ReadonlyMap<string, Resource>;
   pending: Pending | undefined;
   nack: Nack | undefined;
 }
@@ -48,23 +50,43 @@ export function noSubscription(kind: Kind): Subscription {
   };
 }
 
-/** Takes over the names of a request. No names at all mean everything, if none were ever named. */
-export function subscribe(subscription: Subscription, names: readonly string[]): void {
+/**
+ * Takes over the names of a request. No names at all mean everything, if none were ever named. `known` may have the same names: it
+ * is those that are kept, so that thousands are not there twice.
+ */
+export function subscribe(subscription: Subscription, names: readonly string[], known: Held = new Map()): void {
   const isComplete = IS_COMPLETE[subscription.kind];
   const isFirst = !subscription.isAsked;
   subscription.isAsked = true;
-  subscription.names = new Set(names.filter((name) => name !== "*"));
+  const named = names.filter((name) => name !== "*");
+  if (named.length !== subscription.names.size || !named.every((name) => subscription.names.has(name)))
+    subscription.names = new Set(named.map((name) => known.get(name)?.name ?? name));
   subscription.isWildcard =
     isComplete && (names.includes("*") || (names.length === 0 && (isFirst || subscription.isWildcard)));
   if (!subscription.isWildcard) forgetUnsubscribed(subscription);
 }
 
 /** Who subscribes anew must be answered anew. */
-function forgetUnsubscribed({ names, answered, sent, accepted }: Subscription): void {
-  for (const held of [sent, accepted]) {
-    for (const name of held.keys()) if (!names.has(name)) held.delete(name);
-  }
+function forgetUnsubscribed(subscription: Subscription): void {
+  const { names, answered, sent, accepted } = subscription;
+  const isWanted = (name: string) => names.has(name);
+  subscription.sent = keep(sent, isWanted);
+  subscription.accepted = keep(accepted, isWanted);
   for (const name of answered) if (!names.has(name)) answered.delete(name);
+}
+
+function keep(held: Held, isKept: (name: string) => boolean): Held {
+  return held.keys().every(isKept) ? held : new Map(held.entries().filter(([name]) => isKept(name)));
+}
+
+/** Makes a client be sent these again. */
+export function forgetSent(subscription: Subscription, gone: ReadonlySet<string>): void {
+  if (gone.size > 0) subscription.sent = keep(subscription.sent, (name) => !gone.has(name));
+}
+
+/** Both, with what is newer; the newer itself where there is nothing else. */
+function joined(older: Held, newer: Held): Held {
+  return older.keys().every((name) => newer.has(name)) ? newer : new Map([...older, ...newer]);
 }
 
 /** What of a snapshot this client shall have. */
@@ -89,7 +111,7 @@ export function additions(subscription: Subscription, snapshot: Snapshot): Reado
   const changed = changedIn(want, sent);
   if (!IS_COMPLETE[kind]) return changed.size === 0 ? undefined : changed;
   const isDue = changed.size > 0 || isUnanswered(subscription) || isRefusalObsolete(subscription, want);
-  return isDue ? new Map([...sent, ...want]) : undefined;
+  return isDue ? joined(sent, want) : undefined;
 }
 
 function changedIn(want: ReadonlyMap<string, Resource>, sent: ReadonlyMap<string, Resource>) {
@@ -116,8 +138,10 @@ export function standingNack(subscription: Subscription, snapshot: Snapshot): Na
 }
 
 /** Forgets that the refused was sent, so that it is tried again, or withdrawn. */
-export function reconsider({ nack, sent }: Subscription): void {
-  for (const { name, version } of nack?.resources ?? []) if (sent.get(name)?.version === version) sent.delete(name);
+export function reconsider(subscription: Subscription): void {
+  const { nack, sent } = subscription;
+  const refused = nack?.resources.filter(({ name, version }) => sent.get(name)?.version === version) ?? [];
+  forgetSent(subscription, new Set(refused.map(({ name }) => name)));
 }
 
 /** The complete response without what is gone; undefined when nothing is. Never empty: that is no plan's meaning. */
@@ -134,9 +158,9 @@ export function markSent(subscription: Subscription, resources: ReadonlyMap<stri
   subscription.pending = { nonce, resources };
   // The answer to this one says anew what the client thinks.
   subscription.nack = undefined;
-  if (IS_COMPLETE[subscription.kind]) subscription.sent.clear();
-  for (const [name, resource] of resources) subscription.sent.set(name, resource);
-  for (const name of subscription.names) subscription.answered.add(name);
+  const isComplete = IS_COMPLETE[subscription.kind];
+  subscription.sent = isComplete ? resources : joined(subscription.sent, resources);
+  if (isComplete) for (const name of subscription.names) subscription.answered.add(name);
 }
 
 /** Notes what became of the response that `nonce` names; false for one that is no longer the newest. */
@@ -146,8 +170,7 @@ export function acknowledge(subscription: Subscription, nonce: string, refusal: 
   subscription.pending = undefined;
   if (refusal === undefined) {
     subscription.nack = undefined;
-    if (IS_COMPLETE[kind]) subscription.accepted.clear();
-    for (const [name, resource] of pending.resources) subscription.accepted.set(name, resource);
+    subscription.accepted = IS_COMPLETE[kind] ? pending.resources : joined(subscription.accepted, pending.resources);
   } else {
     subscription.nack = { kind, message: refusal, resources: newIn(pending, subscription.accepted) };
   }

@@ -1,4 +1,4 @@
-import type { Metric, MetricFamily } from "../../../proto/gen/io/prometheus/client/metrics_pb.ts";
+import type { Reading } from "./metrics-message.ts";
 import type { Statistic } from "./statistics.ts";
 import { UPTIME, readStatistic } from "./statistics.ts";
 
@@ -14,7 +14,7 @@ export interface Sample {
 
 /** Turns one proxy's running totals into what was added since it last sent them. */
 export interface Counters {
-  read(families: readonly MetricFamily[]): readonly Sample[];
+  read(readings: readonly Reading[]): readonly Sample[];
 }
 
 /**
@@ -34,13 +34,14 @@ export function createCounters(ageMs: () => number): Counters {
     return total < before ? total : total - before;
   };
   return {
-    read: (families) => {
-      if (isFirst) isOlder = upForMs(families) > ageMs();
-      const samples = families.flatMap(({ name, metric: [metric] }) => {
+    read: (readings) => {
+      if (isFirst) isOlder = upForMs(readings) > ageMs();
+      const samples: Sample[] = [];
+      for (const { name, isCounter, value, quantiles } of readings) {
         const statistic = readStatistic(name);
-        if (statistic === undefined || metric === undefined) return [];
-        return [{ name, statistic, value: valueOf(metric, name, grown), quantiles: quantilesOf(metric) }];
-      });
+        if (statistic === undefined) continue;
+        samples.push({ name, statistic, value: isCounter ? grown(name, value) : value, quantiles });
+      }
       isFirst = false;
       return samples;
     },
@@ -51,17 +52,7 @@ export function createCounters(ageMs: () => number): Counters {
  * How long the proxy has been up at least; for ever, if it does not say. Envoy takes the difference of two clocks that are
  * both cut to whole seconds, so that it says up to a second too much.
  */
-function upForMs(families: readonly MetricFamily[]): number {
-  const seconds = families.find(({ name }) => name === UPTIME)?.metric[0]?.gauge?.value;
-  return seconds === undefined ? Infinity : (seconds - 1) * 1_000;
-}
-
-function valueOf(metric: Metric, name: string, grown: (name: string, total: number) => number): number {
-  if (metric.counter !== undefined) return grown(name, metric.counter.value);
-  return metric.gauge?.value ?? 0;
-}
-
-function quantilesOf({ summary }: Metric): ReadonlyMap<number, number> {
-  const finite = (summary?.quantile ?? []).filter(({ value }) => Number.isFinite(value));
-  return new Map(finite.map(({ quantile, value }) => [quantile, value]));
+function upForMs(readings: readonly Reading[]): number {
+  const uptime = readings.find(({ name }) => name === UPTIME);
+  return uptime === undefined ? Infinity : (uptime.value - 1) * 1_000;
 }

@@ -25,11 +25,12 @@ export function encodeResponse({ typeUrl, nonce, resources }: Response): Preseri
     [TYPE_URL.number, type],
     [NONCE.number, Buffer.from(nonce)],
   ] as const;
-  const anyBytes = resources.map(({ bytes }) => fieldLength(type) + fieldLength(bytes));
+  const values = resources.map(({ bytes }) => bytes);
+  const anyBytes = values.map((bytes) => fieldLength(type) + fieldLength(bytes));
   const size = anyBytes.reduce((sum, length) => sum + 1 + varintLength(length) + length, 0);
   const out = new Out([head, ...tail].reduce((sum, [, bytes]) => sum + fieldLength(bytes), size));
   out.field(...head);
-  for (const [index, { bytes }] of resources.entries()) {
+  for (const [index, bytes] of values.entries()) {
     out.prefix(RESOURCES.number, anyBytes[index] ?? 0);
     out.field(ANY_TYPE_URL, type);
     out.field(ANY_VALUE, bytes);

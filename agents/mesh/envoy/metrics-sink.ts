@@ -1,14 +1,13 @@
 import type { ServerReadableStream, ServiceDefinition, sendUnaryData } from "@grpc/grpc-js";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type {
-  StreamMetricsMessage,
-  StreamMetricsResponseSchema,
-} from "../../../proto/gen/envoy/service/metrics/v3/metrics_service_pb.ts";
+import type { StreamMetricsResponseSchema } from "../../../proto/gen/envoy/service/metrics/v3/metrics_service_pb.ts";
 import { MetricsService } from "../../../proto/gen/envoy/service/metrics/v3/metrics_service_pb.ts";
 import { rpcService } from "../../../src/wire/rpc.ts";
 import type { Beside } from "./ads-server.ts";
 import type { Counters } from "./counters.ts";
 import { createCounters } from "./counters.ts";
+import type { MetricsMessage } from "./metrics-message.ts";
+import { readMetricsMessage } from "./metrics-message.ts";
 import type { View } from "./view.ts";
 
 type Answer = sendUnaryData<MessageInitShape<typeof StreamMetricsResponseSchema>>;
@@ -24,13 +23,13 @@ export function metricsSink({ view, clock }: MetricsSinkOptions): Beside {
   const startedAt = clock();
   // Kept over reconnections, so that nothing is counted twice.
   const counters = new Map<string, Counters>();
-  const streamMetrics = (call: ServerReadableStream<StreamMetricsMessage, unknown>, answer: Answer) => {
+  const streamMetrics = (call: ServerReadableStream<MetricsMessage, unknown>, answer: Answer) => {
     let node = "";
-    call.on("data", (message: StreamMetricsMessage) => {
-      node = message.identifier?.node?.id ?? node;
+    call.on("data", (message: MetricsMessage) => {
+      node = message.node ?? node;
       const known = counters.get(node) ?? createCounters(() => clock() - startedAt);
       counters.set(node, known);
-      view.see(node, known.read(message.envoyMetrics));
+      view.see(node, known.read(message.readings));
     });
     const gone = () => view.lose(node);
     call.on("end", () => {
@@ -40,6 +39,8 @@ export function metricsSink({ view, clock }: MetricsSinkOptions): Beside {
     call.on("error", gone);
     call.on("cancelled", gone);
   };
-  const definition = rpcService(MetricsService) as unknown as ServiceDefinition;
+  const service = rpcService(MetricsService);
+  const method = { ...service.streamMetrics, requestDeserialize: readMetricsMessage };
+  const definition = { streamMetrics: method } as unknown as ServiceDefinition;
   return { definition, implementation: { streamMetrics } };
 }

@@ -72,18 +72,10 @@ export function renderService(site: Site, input: ServiceInput): readonly Rendere
   return [...renderSteady(site, input), ...renderOwnRoutes(input)];
 }
 
-/** Those of a service's own resources that its rules' weights do not touch: `steadyKey` names all that they are made of. */
+/** Those of a service's own resources that its rules' weights do not touch. */
 export function renderSteady(site: Site, given: ServiceInput): readonly Rendered[] {
   const input = { ...given, routeSet: avoiding(given.routeSet, given.avoid) };
   return [...outbound(site, input), ...inbound(site, input), ...proxyless(site, input)];
-}
-
-/** Two inputs with the same key give the same steady resources. */
-export function steadyKey({ routeSet: given, local, avoid }: ServiceInput): string {
-  const routeSet = avoiding(given, avoid);
-  // Of the rules only where they lead, and whether proxyless clients can follow.
-  const rules = destinationsOf(routeSet);
-  return JSON.stringify([{ ...routeSet, rules }, proxylessGap(routeSet), [...local], avoid]);
 }
 
 function outbound(site: Site, input: ServiceInput): readonly Rendered[] {

@@ -16,7 +16,6 @@ import {
   renderPortShell,
   renderSteady,
   renderVirtualHost,
-  steadyKey,
 } from "./render.ts";
 import type { Peer } from "./render.ts";
 import { differInWeights, reweigh } from "./reweigh.ts";
@@ -59,7 +58,7 @@ interface Made<T> {
 interface SealedService {
   readonly input: ServiceInput;
   /** What its weights do not touch. */
-  readonly steady: Made<readonly Resource[]>;
+  readonly steady: readonly Resource[];
   readonly routes: readonly Resource[];
   /** Its part of its port's routes, by the hosts that it answers to. */
   readonly parts: Map<Hosts, Piece>;
@@ -95,7 +94,7 @@ function sealAll(site: Site, inputs: readonly ServiceInput[], last: Sealed | und
   const gateway = fresh(last?.gateway, served, () => renderGateway(site, inputs).map(sealOne));
   const peers = new Map(peersOf(inputs).map((peer) => [peer.id, sealPeer(peer, last?.peers.get(peer.id))] as const));
   const resources = [
-    ...[...services.values()].flatMap(({ steady, routes }) => [...steady.made, ...routes]),
+    ...[...services.values()].flatMap(({ steady, routes }) => [...steady, ...routes]),
     ...[...ports.values()].flatMap(({ shell, routes }) => [shell.made.listener, routes.made]),
     ...gateway.made,
     ...[...peers.values()].map(({ made }) => made),
@@ -109,7 +108,7 @@ function sealService(site: Site, input: ServiceInput, last: SealedService | unde
   const { service, serves, request } = input.routeSet;
   return {
     input,
-    steady: fresh(last?.steady, [steadyKey(input)], () => sealEach(renderSteady(site, input))),
+    steady: sealEach(renderSteady(site, input)),
     routes: renderOwnRoutes(input).map(sealOne),
     parts: new Map(),
     served: `${service} ${serves.join()} ${request.requestTimeoutMs}`,

@@ -10,7 +10,7 @@ export interface Resource {
   readonly name: string;
   readonly audience: "envoy" | "proxyless";
   readonly services: readonly ServiceId[];
-  readonly typeUrl: string;
+  /** Some resources put them together whenever they are asked for. */
   readonly bytes: Uint8Array;
   readonly version: string;
 }
@@ -58,26 +58,67 @@ export function* resourcesIn(snapshot: Snapshot): Generator<Resource> {
 
 /** Serialises one resource. */
 export function sealOne({ schema, message, ...rest }: Rendered): Resource {
-  return { ...rest, typeUrl: TYPE_URLS[rest.kind], ...pieceOf(toBinary(schema, message)) };
+  return { ...rest, ...pieceOf(toBinary(schema, message)) };
 }
 
 /** Serialises what comes and goes together. The bytes share one piece of memory: one each costs more than most of them are long. */
 export function sealEach(all: readonly Rendered[]): readonly Resource[] {
   const sealed = all.map(sealOne);
-  const shared = new Uint8Array(sealed.reduce((sum, { bytes }) => sum + bytes.length, 0));
+  const together = new Uint8Array(sealed.reduce((sum, { bytes }) => sum + bytes.length, 0));
   let end = 0;
   return sealed.map((resource) => {
     const start = end;
     end += resource.bytes.length;
-    shared.set(resource.bytes, start);
-    return { ...resource, bytes: shared.subarray(start, end) };
+    together.set(resource.bytes, start);
+    return new Slice(resource, { all: together, start, end });
   });
 }
 
+interface Extent {
+  readonly all: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A resource whose bytes are a part of others. A view of them is made when it is wanted: thousands cost more than the bytes. */
+class Slice implements Resource {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly audience: Resource["audience"];
+  readonly services: readonly ServiceId[];
+  readonly version: string;
+  readonly #all: Uint8Array;
+  readonly #start: number;
+  readonly #end: number;
+
+  constructor({ kind, name, audience, services, version }: Resource, { all, start, end }: Extent) {
+    this.kind = kind;
+    this.name = name;
+    this.audience = audience;
+    this.services = services;
+    this.version = version;
+    this.#all = all;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#all.subarray(this.#start, this.#end);
+  }
+}
+
 /** A resource whose bytes are these pieces, one behind the other. Whoever knows the pieces' versions need not read them all again. */
-export function sealPieces(like: Resource, pieces: readonly Piece[]): Resource {
-  const bytes = Buffer.concat(pieces.map((piece) => piece.bytes));
-  return { ...like, bytes, version: versionOf(pieces.map(({ version }) => version).join()) };
+export function sealPieces({ kind, name, audience, services }: Resource, pieces: readonly Piece[]): Resource {
+  return {
+    kind,
+    name,
+    audience,
+    services,
+    version: versionOf(pieces.map(({ version }) => version).join()),
+    get bytes() {
+      return Buffer.concat(pieces.map(({ bytes }) => bytes));
+    },
+  };
 }
 
 /** Bytes with their version. */

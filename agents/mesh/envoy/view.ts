@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { DestinationEvidence, LocalEndpoint, LocalEndpoints } from "../../core/ports.ts";
 import type { Destination } from "../../../src/model/destination.ts";
 import { keyOf } from "../../../src/model/destination.ts";
@@ -25,7 +26,7 @@ export interface View {
   lose(node: string): void;
   show(scene: Scene): void;
   peers(): readonly PeerRow[];
-  evidence(): readonly DestinationEvidence[];
+  evidence(): Iterable<DestinationEvidence>;
   workloads(): readonly WorkloadRow[];
 }
 
@@ -60,7 +61,8 @@ export function createView({ cluster, clock, tally, onTrouble }: ViewOptions): V
         notReadySince: readiness(before, service, destination),
         answeredAt: round.succeeded.has(key) ? clock() : before.answeredAt,
       };
-      troubles.set(key, after);
+      if (isDeepStrictEqual(after, NO_TROUBLE)) troubles.delete(key);
+      else troubles.set(key, after);
       isWorse ||=
         after.failures > before.failures || (before.notReadySince ?? Infinity) > (after.notReadySince ?? Infinity);
     }
@@ -77,6 +79,18 @@ export function createView({ cluster, clock, tally, onTrouble }: ViewOptions): V
   };
   const peerReady = (peer: ClusterId) => best(healthy, peerEnvoyCluster(peer)) !== 0;
 
+  const evidenceOf = ({ service, destination }: Sent): DestinationEvidence => {
+    const { failures, notReadySince, answeredAt } = troubles.get(keyFor(service, destination)) ?? NO_TROUBLE;
+    return {
+      destination: keyOf(destination),
+      service,
+      cluster: destination.cluster,
+      consecutiveConnectFailures: failures,
+      noReadyEndpointForMs: notReadySince === undefined ? 0 : Math.max(1, Math.round(clock() - notReadySince)),
+      ...(answeredAt === undefined ? {} : { answeredAgoMs: Math.round(clock() - answeredAt) }),
+    };
+  };
+
   return {
     see: (node, samples) => {
       countRequests(samples, tally);
@@ -90,19 +104,7 @@ export function createView({ cluster, clock, tally, onTrouble }: ViewOptions): V
       for (const key of troubles.keys()) if (!current.has(key)) troubles.delete(key);
     },
     peers: () => peersIn(healthy),
-    evidence: () =>
-      destinationsIn(scene).map(({ service, destination }) => {
-        const trouble = troubles.get(keyFor(service, destination)) ?? NO_TROUBLE;
-        const { failures, notReadySince, answeredAt } = trouble;
-        return {
-          destination: keyOf(destination),
-          service,
-          cluster: destination.cluster,
-          consecutiveConnectFailures: failures,
-          noReadyEndpointForMs: notReadySince === undefined ? 0 : Math.max(1, Math.round(clock() - notReadySince)),
-          ...(answeredAt === undefined ? {} : { answeredAgoMs: Math.round(clock() - answeredAt) }),
-        };
-      }),
+    evidence: () => destinationsIn(scene).map(evidenceOf),
     workloads: () => workloadsIn(scene, healthy),
   };
 }
@@ -163,8 +165,15 @@ function peersIn(healthy: ReadonlyMap<string, ReadonlyMap<string, number>>): rea
   });
 }
 
-function destinationsIn({ routeSets }: Scene) {
-  return routeSets.flatMap(({ service, reaches }) => reaches.map(({ destination }) => ({ service, destination })));
+/** A destination that requests of a service are sent to. */
+interface Sent {
+  readonly service: ServiceId;
+  readonly destination: Destination;
+}
+
+/** One after the other: thousands of them at once, every second, would grow old before they are garbage. */
+function* destinationsIn({ routeSets }: Scene): Generator<Sent> {
+  for (const { service, reaches } of routeSets) for (const { destination } of reaches) yield { service, destination };
 }
 
 function keyFor(service: ServiceId, destination: Destination): string {

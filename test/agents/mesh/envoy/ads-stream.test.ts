@@ -9,7 +9,7 @@ import type { ServiceId } from "../../../../src/model/ids.ts";
 function aResource(kind: Kind, name: string, version = "1"): Resource {
   const audience = name.startsWith("grpc") || name === "greeter.shop" ? "proxyless" : "envoy";
   const services = ["shop/checkout" as ServiceId];
-  return { kind, name, audience, services, typeUrl: TYPE_URLS[kind], bytes: new Uint8Array(), version };
+  return { kind, name, audience, services, bytes: new Uint8Array(), version };
 }
 
 const OLD = "out/shop/checkout/us-east/v1";

@@ -1,13 +1,12 @@
-import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { createCounters } from "../../../../agents/mesh/envoy/counters.ts";
 import { STATISTICS_WANTED, readStatistic } from "../../../../agents/mesh/envoy/statistics.ts";
-import { MetricFamilySchema } from "../../../../proto/gen/io/prometheus/client/metrics_pb.ts";
 
 const COMPLETED = "cluster.out/shop/checkout/eu-west/v1.zone.us-east.ap-south/v1.upstream_rq_completed";
 
-const counter = (name: string, value: number) => create(MetricFamilySchema, { name, metric: [{ counter: { value } }] });
-const gauge = (name: string, value: number) => create(MetricFamilySchema, { name, metric: [{ gauge: { value } }] });
+const NONE: ReadonlyMap<number, number> = new Map();
+const counter = (name: string, value: number) => ({ name, isCounter: true, value, quantiles: NONE });
+const gauge = (name: string, value: number) => ({ name, isCounter: false, value, quantiles: NONE });
 
 describe("readStatistic", () => {
   it("reads who was meant and who served from a statistic by zone", () => {

@@ -11,7 +11,7 @@ const typeUrl = TYPE_URLS.cluster;
 function resourceOf(length: number): Resource {
   const bytes = Uint8Array.from({ length }, (_, index) => index % 251);
   const services = ["shop/checkout" as ServiceId];
-  return { kind: "cluster", name: `c${length}`, audience: "envoy", services, typeUrl, bytes, version: `v${length}` };
+  return { kind: "cluster", name: `c${length}`, audience: "envoy", services, bytes, version: `v${length}` };
 }
 
 /** Around every length at which a number takes one byte more, for the value and for what is around it. */

@@ -186,10 +186,10 @@ describe("what the mesh sees of a killed cluster", () => {
     );
 
     expect(mesh.peers()).toContainEqual({ cluster: AP, isReachable: true });
-    const evidence = mesh.evidence().find(({ cluster }) => cluster === EU);
+    const evidence = [...mesh.evidence()].find(({ cluster }) => cluster === EU);
     expect(evidence?.consecutiveConnectFailures).toBeGreaterThan(0);
     expect(evidence?.noReadyEndpointForMs).toBeGreaterThan(0);
-    expect(mesh.evidence().find(({ cluster }) => cluster === AP)?.noReadyEndpointForMs).toBe(0);
+    expect([...mesh.evidence()].find(({ cluster }) => cluster === AP)?.noReadyEndpointForMs).toBe(0);
     await load.stop();
     agent.destroy();
   }, 60_000);

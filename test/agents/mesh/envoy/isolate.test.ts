@@ -22,7 +22,6 @@ const SHARED: Resource = {
   name: "outbound/8080",
   audience: "envoy",
   services: ["shop/a", "shop/b"] as ServiceId[],
-  typeUrl: "",
   bytes: new Uint8Array(),
   version: "1",
 };

@@ -35,7 +35,7 @@ function aView() {
     routeSets: [aRouteSet({ cluster: US, weights, gateways })],
     endpoints: someEndpoints({ [CHECKOUT]: { v1: [{ address: "10.1.0.4", port: 8_000, capacityRps: 50 }] } }),
   });
-  const evidence = (cluster: string) => view.evidence().find((row) => row.cluster === cluster);
+  const evidence = (cluster: string) => [...view.evidence()].find((row) => row.cluster === cluster);
   return { state, tally, view, evidence };
 }
 
