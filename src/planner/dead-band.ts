@@ -5,20 +5,22 @@ import { compareNames } from "../model/ids.ts";
 import { costOfSplits } from "./cost.ts";
 import type { SourceOutlook } from "./outlook.ts";
 import type { Planning, Target } from "./target.ts";
-import { drainingWeight, forbiddenWeight, loadsOf, lostWeight } from "./target.ts";
+import { drainingWeight, forbiddenWeight, loadsOf, lostWeight, strayedWeight } from "./target.ts";
 
 /** Plans fill limits to the brim: what exceeds one by less than this is no reason to move, or every flutter would be. */
 const LIMIT_SLACK = 0.02;
 
 /**
  * Where the sources are to come to: their targets, or, where a move would gain callers less than `moveGainMin` of what they
- * spend, where they are. A source that has nothing yet, loses something, must leave something or returns step by step
- * makes all move, and so does a limit that is exceeded now and would be kept. What somebody pinned is not weighed.
+ * spend, where they are. A source that has nothing yet, loses something, must leave something, sends what its
+ * policy wants elsewhere, or returns step by step makes all move, and so does a limit that is exceeded now and would be kept. What somebody pinned is not weighed.
  */
 export function worthwhile(targets: readonly Target[], planning: Planning): readonly Target[] {
   const { sources, settings, valuation, service } = planning;
-  if (sources.some(mustMove)) return targets;
-  const isPinned = ({ source }: Target): boolean => service.pins[source.cluster] !== undefined;
+  const isPinned = ({ source }: Pick<Target, "source">): boolean => service.pins[source.cluster] !== undefined;
+  // Where a policy wants it, it goes whatever that costs; a shift may keep it away from home.
+  const isStray = (source: SourceOutlook): boolean => !isPinned({ source }) && strayedWeight(source) > 0;
+  if (sources.some((source) => mustMove(source) || isStray(source))) return targets;
   const then = new Map(targets.map(({ source, split }) => [source.cluster, split]));
   const now = new Map(
     targets.map((target) => [

@@ -150,3 +150,12 @@ export function forbiddenWeight({ now, offers }: SourceOutlook): number {
     .filter(({ loss, forbidden }) => loss === undefined && forbidden !== undefined)
     .reduce((sum, { destination }) => sum + weightOf(now, destination), 0);
 }
+
+/** What a source sends now that isolation `nearest` wants at home, or `maxShare` elsewhere. */
+export function strayedWeight({ now, offers }: SourceOutlook): number {
+  return offers.reduce((sum, { destination, isStandby, restriction, ceilingWeight }) => {
+    const weight = weightOf(now, destination);
+    if (isStandby) return sum + weight;
+    return restriction === "max-share" ? sum + Math.max(0, weight - ceilingWeight) : sum;
+  }, 0);
+}

@@ -17,8 +17,9 @@ import {
   split,
   textOf,
   threeClusters,
+  UNPACED,
 } from "./planning-fleet.ts";
-import type { ClusterOptions, ServiceOptions } from "./planning-fleet.ts";
+import type { ClusterOptions, ServiceOptions, SplitText } from "./planning-fleet.ts";
 import { aSettledFleet, aShift, aSpec, cluster, isAtRest } from "./play.ts";
 import type { Play } from "./play.ts";
 
@@ -268,18 +269,25 @@ describe("maxShare", () => {
 describe("a policy that is not hard", () => {
   const away = { ...LOCAL, "us-east": { "eu-west/v1": 10_000 } };
 
-  it.each<[string, Partial<ServicePolicy>, object, object]>([
+  const ways: readonly (readonly [string, Partial<ServicePolicy>, Readonly<Record<string, SplitText>>, object])[] = [
     ["isolation nearest", { isolation: "nearest" }, away, { "us-east/v1": 10_000 }],
     ["maxShare", { maxShare: 0.5 }, LOCAL, { "eu-west/v1": 5_000, "us-east/v1": 5_000 }],
-  ])("is come to in routine steps, all the way, whatever it costs callers: %s", (_, policy, released, end) => {
-    let state = threeClusters(bound(policy, { released: released as typeof LOCAL, maxStepWeight: 2_500 }));
-    for (let step = 0; step < 10; step += 1) {
-      const planning = planOf(state);
-      state = applied(state, planning);
-      if (planning.isFinalStep) break;
-    }
-    expect(planned(planOf(state), "us-east")).toEqual(end);
-  });
+  ];
+
+  it.each(ways)(
+    "is come to in routine steps, all the way, whatever it costs callers: %s",
+    (_, policy, released, end) => {
+      for (const allocation of ["waterfall", "optimum"] as const) {
+        let state = threeClusters(bound(policy, { released, maxStepWeight: 2_500 }));
+        for (let step = 0; step < 10; step += 1) {
+          const planning = planOf(state, { ...UNPACED, allocation });
+          state = applied(state, planning);
+          if (planning.isFinalStep) break;
+        }
+        expect(planned(planOf(state, { ...UNPACED, allocation }), "us-east"), allocation).toEqual(end);
+      }
+    },
+  );
 });
 
 describe("an operator's act against a policy", () => {

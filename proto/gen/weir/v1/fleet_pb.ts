@@ -62,7 +62,7 @@ export type ClusterSpec = Message<"weir.v1.ClusterSpec"> & {
 
   /**
    * Price of a gigabyte (1e9 bytes) to other clusters in dollars, by cluster name; each 0 to 1000000. A pair that one side
-   * gives holds for both; a missing pair costs 0. Stored and shown; not planned by.
+   * gives holds for both; a missing pair costs 0. It weighs what a service's `objective` says.
    *
    * @generated from field: map<string, double> egress_dollars_per_gb = 7;
    */

@@ -38,7 +38,8 @@ export type Deployment = Message<"weir.v1.Deployment"> & {
   capacityRps?: number | undefined;
 
   /**
-   * How its latency grows with load. Unset: nobody says. Stored and shown; only the capacity is planned by.
+   * How its latency grows with load. Unset: nobody says. The capacity that it gives always counts, the rest where the planner
+   * is set to `allocation: optimum`.
    *
    * @generated from field: weir.v1.QueueCurve curve = 3;
    */
@@ -88,7 +89,8 @@ export const QueueCurveSchema: GenMessage<QueueCurve> = /*@__PURE__*/
   messageDesc(file_weir_v1_traffic, 1);
 
 /**
- * What a service's plan minimises. Unset: `dollars_per_request_ms` of 0.000001.
+ * What a service's plan minimises where the planner is set to `allocation: optimum`. Unset: `dollars_per_request_ms` of
+ * 0.000001.
  *
  * @generated from message weir.v1.Objective
  */
@@ -368,15 +370,13 @@ export type ServiceSpec = Message<"weir.v1.ServiceSpec"> & {
   pace?: PacePolicy | undefined;
 
   /**
-   * Bytes that one request and its answer carry between clusters, 0 to 1e12. Default 0. Stored and shown; not planned by.
+   * Bytes that one request and its answer carry between clusters, 0 to 1e12. Default 0. They weigh what `objective` says.
    *
    * @generated from field: double bytes_per_request = 9;
    */
   bytesPerRequest: number;
 
   /**
-   * Stored and shown; not planned by.
-   *
    * @generated from field: weir.v1.Objective objective = 10;
    */
   objective?: Objective | undefined;
