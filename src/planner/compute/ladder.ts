@@ -2,7 +2,7 @@ import { WEIGHT_TOTAL } from "../../model/destination.ts";
 import { apportion } from "../apportion.ts";
 import type { Fallback, Rung } from "./computed.ts";
 import { localityFailover, waterfall } from "./fallbacks.ts";
-import { solve } from "./solve.ts";
+import { solve, weightsOfSolution } from "./solve.ts";
 import type { Limits, Solution } from "./solve.ts";
 import type { Division, Subject } from "./subject.ts";
 import { valueOf } from "./value.ts";
@@ -34,10 +34,12 @@ const SAME = 1e-9;
 export function choose(subject: Subject, limits: Limits): Choice {
   const { solution, narrowed } = withinMeshes(subject, limits);
   const base = { solution, subject: narrowed };
-  const optimum = candidate(narrowed, "optimum", solution.division);
+  // With a release, rounding by cost would take from the version that costs more, source after source.
+  const weights = narrowed.versions.length === 1 ? weightsOfSolution(narrowed, solution) : undefined;
+  const optimum = candidate(narrowed, { rung: "optimum", exact: solution.division, weights });
   const rivals = [
-    candidate(subject, "waterfall", waterfall(subject)),
-    candidate(subject, "locality-failover", localityFailover(subject)),
+    candidate(subject, { rung: "waterfall", exact: waterfall(subject) }),
+    candidate(subject, { rung: "locality-failover", exact: localityFailover(subject) }),
   ];
   const fallbacks = rivals.map(({ rung, value }) => ({
     rung,
@@ -52,8 +54,15 @@ export function choose(subject: Subject, limits: Limits): Choice {
 
 type Candidate = Pick<Choice, "rung" | "division" | "exact" | "weights" | "value">;
 
-function candidate(subject: Subject, rung: Rung, exact: Division): Candidate {
-  const weights = exact.map((row) => weightsOf(subject, row));
+interface Computed {
+  readonly rung: Rung;
+  readonly exact: Division;
+  /** Undefined: the largest remainders. */
+  readonly weights?: Choice["weights"] | undefined;
+}
+
+function candidate(subject: Subject, { rung, exact, weights: given }: Computed): Candidate {
+  const weights = given ?? exact.map((row) => weightsOf(subject, row));
   const division = weights.map((row, from) =>
     row.map((weight) => (weight / WEIGHT_TOTAL) * (subject.sources[from]?.demandRps ?? 0)),
   );
@@ -74,10 +83,12 @@ function weightsOf({ destinations, service }: Subject, row: readonly number[]): 
   );
 }
 
+/** Serving more comes first, then value. A value that is no number is worse than any. */
 function isBetter(value: Value, than: Value): boolean {
+  if (!Number.isFinite(than.objective)) return Number.isFinite(value.objective);
   const isWithin = value.filling <= Math.max(1, than.filling) * (1 + SAME);
-  const servesAll = value.servedRps >= than.servedRps * (1 - SAME);
-  return isWithin && servesAll && value.objective < than.objective * (1 - SAME);
+  if (!isWithin || value.servedRps < than.servedRps * (1 - SAME)) return false;
+  return value.servedRps > than.servedRps * (1 + SAME) || value.objective < than.objective * (1 - SAME);
 }
 
 /** Most of one destination's share, and the number of destinations that each mesh takes. */

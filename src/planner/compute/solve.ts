@@ -1,6 +1,8 @@
+import { WEIGHT_TOTAL } from "../../model/destination.ts";
 import { costAt, loadAtSlope } from "../optimise/curve.ts";
 import { optimise } from "../optimise/optimise.ts";
 import type { TransportPlan, TransportProblem } from "../optimise/problem.ts";
+import { roundToWeights } from "../optimise/round-to-weights.ts";
 import { ceilingsOf, cheapestSizes, exchangedSizes, totalsOf, uniformSizes } from "./release.ts";
 import type { Sizes } from "./release.ts";
 import type { Division, Subject } from "./subject.ts";
@@ -18,6 +20,15 @@ export interface Solution {
   readonly pricesMs: readonly number[];
   /** Factor by which limits had to be raised. */
   readonly overload: number;
+  /** The problem that the division solves, with its sizes given. */
+  readonly transport: Transport;
+}
+
+/** A transport problem of a subject, and its plan. */
+interface Transport {
+  readonly problem: TransportProblem;
+  readonly flows: readonly Flow[];
+  readonly plan: TransportPlan;
 }
 
 /** Certified relative gap at which searching ends: below what integer weights cost. */
@@ -54,7 +65,7 @@ export function solve(subject: Subject, limits: Limits): Solution {
 
 function solutionOf(subject: Subject, sizes: Sizes, limits: Limits): Solution {
   const { problem, flows } = problemOf(subject, sizes, limits);
-  const plan: TransportPlan = optimise(problem, { gap: GAP });
+  const plan = optimise(problem, { gap: GAP });
   const division = subject.sources.map(() => subject.destinations.map(() => 0));
   for (const [index, { from }] of flows.entries()) {
     const row = division[from];
@@ -63,7 +74,22 @@ function solutionOf(subject: Subject, sizes: Sizes, limits: Limits): Solution {
   }
   // With a release the bound holds for these sizes alone; the joint one takes its place.
   const bound = subject.versions.length === 1 ? plan.bound : -Infinity;
-  return { division, sizes, bound, pricesMs: plan.pricesMs, overload: plan.overload };
+  const transport = { problem, flows, plan };
+  return { division, sizes, bound, pricesMs: plan.pricesMs, overload: plan.overload, transport };
+}
+
+/**
+ * Integer weights, source → destination, of a solution without a release, so that no limit is exceeded for a basis point.
+ * Nothing gets one that got nothing: a route would have a destination more.
+ */
+export function weightsOfSolution(subject: Subject, { transport }: Solution): readonly (readonly number[])[] {
+  const { problem, flows, plan } = transport;
+  const costsMs = problem.costsMs.map((row, flow) =>
+    row.map((cost, place) => ((plan.amountsRps[flow]?.[place] ?? 0) > 0 ? cost : Infinity)),
+  );
+  const rows = roundToWeights({ ...problem, costsMs }, plan, WEIGHT_TOTAL);
+  const none = subject.destinations.map(() => 0);
+  return subject.sources.map((_, source) => rows[flows.findIndex(({ from }) => from === source)] ?? none);
 }
 
 interface Flow {

@@ -243,6 +243,27 @@ describe("readFleetDocument", () => {
     expect(said(`{"a": ${"[".repeat(100)}${"]".repeat(100)}}`)).toEqual(["DOC_TOO_LARGE : f.yaml is nested too deep"]);
   });
 
+  it("takes what programs export, far beyond what people write", () => {
+    const names = Array.from({ length: 100 }, (_, at) => `c${at}`);
+    const service = (at: number) => ({
+      name: `shop/s${at}`,
+      demandRps: Object.fromEntries(names.map((name) => [name, at])),
+      destinations: names.slice(0, 8).map((cluster) => ({ cluster, version: "v1", servers: 4, meanWorkMs: 12.5 })),
+    });
+    const text = JSON.stringify(
+      {
+        apiVersion: "weir.dev/v1",
+        kind: "Fleet",
+        clusters: names.map((name) => ({ name })),
+        services: Array.from({ length: 400 }, (_, at) => service(at)),
+      },
+      null,
+      2,
+    );
+    expect(text.length).toBeGreaterThan(1_048_576);
+    expect(read(text).services).toHaveLength(400);
+  });
+
   it("keeps to its limits", () => {
     const limits = { bytesMax: 1_000, lexemesMax: 1_000, valuesMax: 20 };
     const small = readFleetDocument(MINIMAL, "f.yaml", { ...limits, valuesMax: 10 });

@@ -64,14 +64,17 @@ describe("computeFleet", () => {
         if (plan === undefined) throw new Error("a service has no plan");
         const served = plan.destinations.reduce((sum, { loadRps }) => sum + loadRps, 0);
         expect(served + plan.unservedRps).toBeCloseTo(plan.demandRps, 6);
-        for (const { weights, demandRps } of plan.sources) {
-          expect([0, 10_000]).toContain(weights.reduce((sum, { weight }) => sum + weight, 0));
+        for (const { weights, demandRps, others } of plan.sources) {
+          const stable = others.filter(({ destination }) => destination.version === "v1");
+          const isShutOut = weights.length === 0 && stable.every(({ reason }) => reason.startsWith("is "));
+          expect(weights.reduce((sum, { weight }) => sum + weight, 0)).toBe(isShutOut ? 0 : 10_000);
           const gray = weights.filter(({ destination }) => destination.version === "v2");
           expect(gray.reduce((sum, { weight }) => sum + weight, 0)).toBeLessThanOrEqual(2_502);
           expect(demandRps).toBeGreaterThan(0);
         }
-        // A basis point of every source may round onto one destination.
-        const grain = plan.demandRps / 10_000;
+        // With a release a basis point of every source may round onto one destination; without one, none does.
+        const isReleased = (document.services[0]?.release?.shares["v2" as Version] ?? 0) > 0;
+        const grain = isReleased ? plan.demandRps / 10_000 : 1e-6 * plan.demandRps;
         const overfull = plan.destinations.filter(({ loadRps, capacityRps }) => loadRps > 0.9 * capacityRps + grain);
         expect(plan.overLimitRps === 0 ? overfull : []).toEqual([]);
         const better = plan.fallbacks.filter(
