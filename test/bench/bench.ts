@@ -6,6 +6,8 @@ export interface Bench {
   readonly name: string;
   /** One line: what against what. */
   readonly about: string;
+  /** When it has not ended by then it hangs; undefined: as soon as the others. */
+  readonly deadlineMs?: number;
   run(stage: Stage): Promise<readonly Row[]>;
 }
 
@@ -21,4 +23,8 @@ export interface Stage {
   readonly say: (line: string) => void;
   /** Fewer rounds: shows that the bench works; its numbers mean little. */
   readonly isQuick: boolean;
+  /** Folder of fleet documents to compare instead of the bench's own; only the planner's bench asks for it. */
+  readonly scenarios?: string;
+  /** Leave the files that the README shows; only the planner's bench has any. */
+  readonly isWriting: boolean;
 }

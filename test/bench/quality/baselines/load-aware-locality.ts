@@ -1,7 +1,6 @@
 import { SHED_ABOVE, loadsOf } from "../evaluate.ts";
 import type { Division, Instance } from "../instance.ts";
-import { byDistance, byWeights } from "../stream.ts";
-import type { Stream } from "../stream.ts";
+import { byDistance, startDraft, streamsOf } from "../stream.ts";
 
 /** Time constant of the smoothed utilisation, in ticks of one second. */
 const SMOOTHING_TICKS = 5;
@@ -13,10 +12,10 @@ const TOLERANCE = 0.1;
 const PROBE_SHARE = 0.03;
 
 /** Long enough for every scenario to settle or to swing evenly. */
-const SETTLING_TICKS = 200;
+const SETTLING_TICKS = 120;
 
 /** What is averaged after that: several periods of the slowest swing. */
-const OBSERVED_TICKS = 100;
+const OBSERVED_TICKS = 60;
 
 /**
  * Envoy's load-aware locality balancer (its documentation of work in progress), simulated as a closed loop of one tick per
@@ -26,14 +25,34 @@ const OBSERVED_TICKS = 100;
  * @returns the divisions of the ticks after settling: a loop that swings is judged by their mean.
  */
 export function loadAwareLocality(instance: Instance): readonly Division[] {
+  const callers = callersOf(instance);
   let smoothed: readonly number[] = instance.backends.map(() => 0);
   const observed: Division[] = [];
   for (let tick = 0; tick < SETTLING_TICKS + OBSERVED_TICKS; tick += 1) {
-    const division = divide(instance, smoothed);
+    const division = divide(instance, callers, smoothed);
     if (tick >= SETTLING_TICKS) observed.push(division);
     smoothed = smooth(smoothed, utilisations(instance, division));
   }
   return observed;
+}
+
+/** One source's requests of one version. */
+interface Caller {
+  readonly source: number;
+  readonly rps: number;
+  readonly home: number | undefined;
+  readonly others: readonly number[];
+}
+
+function callersOf(instance: Instance): readonly Caller[] {
+  return streamsOf(instance).flatMap((stream) =>
+    stream.demandRps.flatMap((rps, source) => {
+      const usable = byDistance(instance, stream, source);
+      if (rps === 0 || usable.length === 0) return [];
+      const home = usable.find((b) => instance.backends[b]?.cluster === source);
+      return [{ source, rps, home, others: usable.filter((b) => b !== home) }];
+    }),
+  );
 }
 
 function utilisations(instance: Instance, division: Division): readonly number[] {
@@ -47,31 +66,35 @@ function smooth(before: readonly number[], now: readonly number[]): readonly num
   return before.map((value, b) => keep * value + (1 - keep) * (now[b] ?? 0));
 }
 
-function divide(instance: Instance, utilisation: readonly number[]): Division {
-  return byWeights(instance, (stream, source) => localityWeights(instance, { stream, source, utilisation }));
+function divide(instance: Instance, callers: readonly Caller[], utilisation: readonly number[]): Division {
+  const draft = startDraft(instance);
+  for (const caller of callers) {
+    for (const [b, share] of localityShares(instance, caller, utilisation))
+      draft.add(caller.source, b, caller.rps * share);
+  }
+  return draft.division;
 }
 
-interface Seen {
-  readonly stream: Stream;
-  readonly source: number;
-  readonly utilisation: readonly number[];
-}
+type Shares = readonly (readonly [backend: number, share: number])[];
 
-function localityWeights(instance: Instance, { stream, source, utilisation }: Seen): ReadonlyMap<number, number> {
-  const usable = byDistance(instance, stream, source);
+function localityShares(instance: Instance, { home, others }: Caller, utilisation: readonly number[]): Shares {
   const hosts = (b: number): number => hostsOf(instance, b);
   const spare = (b: number): number => hosts(b) * (1 - (utilisation[b] ?? 0));
   const isFull = (b: number): boolean => (utilisation[b] ?? 0) >= SHED_ABOVE - 1e-6;
-  if (usable.every(isFull)) return new Map(usable.map((b) => [b, hosts(b)]));
-  const home = usable.find((b) => instance.backends[b]?.cluster === source);
-  const others = usable.filter((b) => b !== home);
-  if (home === undefined || others.length === 0) return new Map(usable.map((b) => [b, spare(b)]));
-  const hostsElsewhere = sumOf(others, hosts);
-  const meanElsewhere = sumOf(others, (b) => hosts(b) * (utilisation[b] ?? 0)) / hostsElsewhere;
-  if ((utilisation[home] ?? 0) > meanElsewhere + TOLERANCE) return new Map(usable.map((b) => [b, spare(b)]));
-  const spareElsewhere = sumOf(others, spare);
-  const probes = others.map((b): [number, number] => [b, (PROBE_SHARE * spare(b)) / spareElsewhere]);
-  return new Map([[home, 1 - PROBE_SHARE], ...probes]);
+  const usable = home === undefined ? others : [home, ...others];
+  if (usable.every(isFull)) return proportional(usable, hosts);
+  if (home === undefined || others.length === 0) return proportional(usable, spare);
+  const meanElsewhere = sumOf(others, (b) => hosts(b) * (utilisation[b] ?? 0)) / sumOf(others, hosts);
+  if ((utilisation[home] ?? 0) > meanElsewhere + TOLERANCE) return proportional(usable, spare);
+  return [
+    [home, 1 - PROBE_SHARE],
+    ...proportional(others, spare).map(([b, share]) => [b, PROBE_SHARE * share] as const),
+  ];
+}
+
+function proportional(backends: readonly number[], weight: (b: number) => number): Shares {
+  const total = sumOf(backends, weight);
+  return backends.map((b) => [b, weight(b) / total]);
 }
 
 function hostsOf(instance: Instance, b: number): number {

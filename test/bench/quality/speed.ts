@@ -1,0 +1,115 @@
+import type { ModelData } from "highs";
+import { optimise } from "../../../src/planner/optimise/optimise.ts";
+import type { TransportPlan, TransportProblem } from "../../../src/planner/optimise/problem.ts";
+import { randomFleet } from "../../scenarios/random-fleet.ts";
+import { rowOf } from "../row.ts";
+import type { Row } from "../row.ts";
+import { median, percentile } from "../statistics.ts";
+import { instancesOf } from "./instance.ts";
+import type { Instance } from "./instance.ts";
+import { limitsRps } from "./optimum/convex-costs.ts";
+import { linearProgrammeOf, openLinearSolver } from "./optimum/linear-programme.ts";
+import type { LinearSolver } from "./optimum/linear-programme.ts";
+
+/** Certified relative gap that both sides work to. */
+const GAP = 1e-3;
+
+/** Straight pieces of a curve in the linear programmes: with fewer their error is above `GAP` here and there. */
+const SEGMENTS = 20;
+
+const ROUNDS = 3;
+
+/** The same fleet planned from scratch by the planner's search and by HiGHS, and again after one cluster has died. */
+export async function speedRows(services: number, say: (line: string) => void): Promise<readonly Row[]> {
+  const document = randomFleet({ seed: 50, services, capacities: { kind: "arbitrary", low: 0.4, high: 0.75 } });
+  const instances = instancesOf(document);
+  const { utilisationMax } = document.settings;
+  const problems = instances.map((instance) => problemOf(instance, utilisationMax));
+  const programmes = instances.map((instance) => linearProgrammeOf(instance, { utilisationMax, segments: SEGMENTS }));
+  const solver = await openLinearSolver();
+  const times: { ours: number[]; rivals: number[] } = { ours: [], rivals: [] };
+  let plans: readonly TransportPlan[] = [];
+  // In turn, and the first round only warms both up.
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    const ours = clocked(() => problems.map((problem) => optimise(problem, { gap: GAP })));
+    const rivals = clocked(() => solveAll(solver, programmes));
+    say(`${services} services: ${ours.ms.toFixed(0)} ms, HiGHS ${rivals.ms.toFixed(0)} ms`);
+    plans = ours.result;
+    if (round > 0) times.ours.push(ours.ms);
+    if (round > 0) times.rivals.push(rivals.ms);
+  }
+  solver.close();
+  const full = median(times.ours);
+  const events = document.clusters.map((_, cluster) => replanMs({ instances, problems, plans, cluster }));
+  const size = `${document.clusters.length} clusters x ${services} services`;
+  return [
+    rowOf({
+      case: `${size}: full plan / HiGHS`,
+      value: full,
+      rival: median(times.rivals),
+      unit: "ms",
+      atMost: 0.1,
+    }),
+    rowOf({
+      case: `${size}: largest certified gap / 0.001`,
+      value: Math.max(...plans.map(({ gap }) => gap)),
+      rival: GAP,
+      unit: "",
+      atMost: 1,
+    }),
+    rowOf({
+      case: `${size}: one cluster dies, re-plan / full plan`,
+      value: median(events),
+      rival: full,
+      unit: "ms",
+      atMost: 0.05,
+    }),
+    rowOf({ case: `${size}: re-plan, p99 / 50 ms`, value: percentile(events, 99), rival: 50, unit: "ms" }),
+  ];
+}
+
+/** An instance as the optimiser takes it: sources without requests left out. */
+function problemOf(instance: Instance, utilisationMax: number): TransportProblem {
+  const limits = limitsRps(instance, utilisationMax);
+  const sources = sourcesOf(instance);
+  return {
+    demandsRps: sources.map((source) => instance.demandRps[source] ?? 0),
+    places: instance.backends.map(({ curve }, b) => ({ curve, limitRps: limits[b] ?? 0, fixedRps: 0 })),
+    costsMs: sources.map((source) => instance.costMs[source] ?? []),
+  };
+}
+
+function sourcesOf({ demandRps }: Instance): readonly number[] {
+  return demandRps.flatMap((rps, source) => (rps > 0 ? [source] : []));
+}
+
+function solveAll(solver: LinearSolver, programmes: readonly ModelData[]): number {
+  return programmes.reduce((sum, programme) => sum + solver.solve(programme), 0);
+}
+
+interface Event {
+  readonly instances: readonly Instance[];
+  readonly problems: readonly TransportProblem[];
+  readonly plans: readonly TransportPlan[];
+  readonly cluster: number;
+}
+
+/** Plans the services that a cluster's death concerns anew, from where they stood, ms. */
+function replanMs({ instances, problems, plans, cluster }: Event): number {
+  const { ms } = clocked(() =>
+    instances.flatMap(({ backends }, at) => {
+      const dead = backends.findIndex((backend) => backend.cluster === cluster);
+      const [problem, plan] = [problems[at], plans[at]];
+      if (dead === -1 || problem === undefined || plan === undefined) return [];
+      const costsMs = problem.costsMs.map((row) => row.with(dead, Number.POSITIVE_INFINITY));
+      return [optimise({ ...problem, costsMs }, { gap: GAP, start: plan.amountsRps })];
+    }),
+  );
+  return ms;
+}
+
+function clocked<T>(work: () => T): { readonly ms: number; readonly result: T } {
+  const began = performance.now();
+  const result = work();
+  return { ms: performance.now() - began, result };
+}
