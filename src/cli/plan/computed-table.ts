@@ -32,10 +32,12 @@ function totalLine({
   unservedRps,
   overLimitRps,
 }: ComputedFleet): string {
+  const frail = services.filter(({ losses }) => losses.some(({ shortAtOnceRps }) => shortAtOnceRps > 0)).length;
   const parts = [
     `${services.length} services, ${rate(demandRps)} rps: ${milliseconds(latencyMs)} on average, ${hourly(dollarsPerHour)}`,
     ...(unservedRps > 0 ? [`${rate(unservedRps)} rps unserved`] : []),
     ...(overLimitRps > 0 ? [`${rate(overLimitRps)} rps above limits`] : []),
+    ...(frail === 0 ? [] : [`${frail} of them would lack room without some cluster`]),
   ];
   return parts.join(", ");
 }
