@@ -36,15 +36,15 @@ export function balance(division: Division, paths: Paths, grainMs: number): bool
 /** Spanning trees of the places that are joined by divided flows. */
 function treesOf(division: Division): readonly Tree[] {
   const { flows, places, spread } = division;
-  const joints = Array.from({ length: places }, (): number[] => []);
   const ends = new Map<number, number[]>();
   for (let flow = 0; flow < flows; flow++) {
     if ((spread[flow] as number) < 2) continue;
     const free = freePlaces(division, flow);
-    if (free.length < 2) continue;
-    ends.set(flow, free);
-    for (const place of free) (joints[place] as number[]).push(flow);
+    if (free.length > 1) ends.set(flow, free);
   }
+  if (ends.size === 0) return [];
+  const joints = Array.from({ length: places }, (): number[] => []);
+  for (const [flow, free] of ends) for (const place of free) (joints[place] as number[]).push(flow);
   const seen = new Uint8Array(places);
   const trees: Tree[] = [];
   for (let place = 0; place < places; place++)
@@ -91,18 +91,21 @@ function grow(root: number, { joints, ends, seen }: Forest): Tree {
 }
 
 function balanceTree(division: Division, { prices }: Paths, tree: Tree, grainMs: number): boolean {
-  if (tree.places.length < 2) return false;
+  const { loads, amounts } = division;
+  const { places, arcs } = tree;
+  if (places.length < 2) return false;
   const { least, most } = rangesOf(division, tree);
-  const level = loadsOnOneLevel(division, { places: tree.places, prices, least, most, grainMs });
+  const level = loadsOnOneLevel(division, { places, prices, least, most, grainMs });
   if (level === undefined) return false;
   const changes = changesOf(division, tree, level);
   const step = stepOf(division, tree, changes);
-  for (const [index, place] of tree.places.entries()) {
-    const load = division.loads[place] as number;
-    setLoad(division, place, load + step * ((level[index] as number) - load));
+  for (let index = 0; index < places.length; index++) {
+    const load = loads[places[index] as number] as number;
+    setLoad(division, places[index] as number, load + step * ((level[index] as number) - load));
   }
-  for (const [index, { flow, place }] of tree.arcs.entries()) {
-    const amount = division.amounts[flow * division.places + place] as number;
+  for (let index = 0; index < arcs.length; index++) {
+    const { flow, place } = arcs[index] as Arc;
+    const amount = amounts[flow * division.places + place] as number;
     setAmount(division, flow, place, amount + step * (changes[index] as number));
   }
   return step < 1;
@@ -110,17 +113,19 @@ function balanceTree(division: Division, { prices }: Paths, tree: Tree, grainMs:
 
 /** How each arc has to change for the loads to be reached: from the leaves inwards, what is above makes up for what is below. */
 function changesOf({ loads }: Division, { places, arcs }: Tree, level: Float64Array): Float64Array {
-  const missing = new Map<number, number>();
-  for (const [index, place] of places.entries())
-    missing.set(place, (level[index] as number) - (loads[place] as number));
+  const missing = new Float64Array(loads.length);
+  for (let index = 0; index < places.length; index++) {
+    const place = places[index] as number;
+    missing[place] = (level[index] as number) - (loads[place] as number);
+  }
   const given = new Map<number, number>();
   const changes = new Float64Array(arcs.length);
   for (let index = arcs.length - 1; index >= 0; index--) {
     const { flow, place, isFlowAbove } = arcs[index] as Arc;
-    const change = isFlowAbove ? (missing.get(place) ?? 0) : -(given.get(flow) ?? 0);
+    const change = isFlowAbove ? (missing[place] as number) : -(given.get(flow) ?? 0);
     changes[index] = change;
     if (isFlowAbove) given.set(flow, (given.get(flow) ?? 0) + change);
-    else missing.set(place, (missing.get(place) ?? 0) - change);
+    else missing[place] = (missing[place] as number) - change;
   }
   return changes;
 }
@@ -128,7 +133,8 @@ function changesOf({ loads }: Division, { places, arcs }: Tree, level: Float64Ar
 /** The part of the changes, at most all, after which an amount is nothing or at its ceiling. */
 function stepOf({ amounts, ceilings, places }: Division, { arcs }: Tree, changes: Float64Array): number {
   let step = 1;
-  for (const [index, { flow, place }] of arcs.entries()) {
+  for (let index = 0; index < arcs.length; index++) {
+    const { flow, place } = arcs[index] as Arc;
     const change = changes[index] as number;
     const amount = amounts[flow * places + place] as number;
     const room = change < 0 ? amount : (ceilings?.[flow * places + place] ?? Infinity) - amount;

@@ -1,6 +1,6 @@
 import { costCurveOf, slopeAt } from "./curve.ts";
 import type { CostCurve } from "./curve.ts";
-import type { TransportProblem } from "./problem.ts";
+import type { Place, TransportProblem } from "./problem.ts";
 
 /**
  * A division in the making: amounts of flows at places, and what follows from them. Matrices lie in rows, flow by flow
@@ -71,23 +71,28 @@ export function emptyDivision(problem: TransportProblem): Division {
 
 /** Pairs whose place has no room at all, or whose ceiling is nothing (for more than nothing), are as good as forbidden. */
 function usableCosts({ demandsRps, places, costsMs, ceilingsRps }: TransportProblem): Float64Array {
-  const costs = new Float64Array(demandsRps.length * places.length);
-  for (const [flow, row] of costsMs.entries()) {
-    for (const [place, { limitRps }] of places.entries()) {
-      const usable = limitRps > 0 && ((ceilingsRps?.[flow]?.[place] ?? Infinity) > 0 || demandsRps[flow] === 0);
-      costs[flow * places.length + place] = usable ? (row[place] as number) : Infinity;
+  const costs = new Float64Array(demandsRps.length * places.length).fill(Infinity);
+  for (let flow = 0; flow < demandsRps.length; flow++) {
+    const row = costsMs[flow] as readonly number[];
+    const ceilings = demandsRps[flow] === 0 ? undefined : ceilingsRps?.[flow];
+    for (let place = 0; place < places.length; place++) {
+      if (!((places[place] as Place).limitRps > 0)) continue;
+      if (ceilings !== undefined && !((ceilings[place] ?? Infinity) > 0)) continue;
+      costs[flow * places.length + place] = row[place] as number;
     }
   }
   return costs;
 }
 
 function reachesOf(demands: Float64Array, costs: Float64Array, fixed: Float64Array): Float64Array {
-  return fixed.map((rest, place) => {
-    let reach = rest;
-    for (const [flow, demand] of demands.entries())
-      if (costs[flow * fixed.length + place] !== Infinity) reach += demand;
-    return reach;
-  });
+  const reaches = fixed.slice();
+  const places = fixed.length;
+  for (let pair = 0; pair < costs.length; pair++) {
+    const place = pair % places;
+    const demand = demands[(pair - place) / places] as number;
+    if (costs[pair] !== Infinity) reaches[place] = (reaches[place] as number) + demand;
+  }
+  return reaches;
 }
 
 /** Ceilings that leave a flow no way to be placed whole are widened alike, by the least factor that does. */

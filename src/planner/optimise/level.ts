@@ -63,7 +63,8 @@ function between(low: Filling, high: Filling, total: number): Float64Array {
 /** The level on which the places would meet if their slopes grew in straight lines. */
 function firstGuess({ curves, loads, slopes }: Division, { places }: Levelling, levels: readonly number[]): number {
   let [sum, weight] = [0, 0];
-  for (const [index, place] of places.entries()) {
+  for (let index = 0; index < places.length; index++) {
+    const place = places[index] as number;
     const growth = 1 / curvatureOf(curves[place] as CostCurve, loads[place] as number, slopes[place] as number);
     sum += growth * (levels[index] as number);
     weight += growth;
@@ -90,7 +91,8 @@ function fill(
 ): Filling & { readonly sum: number; readonly growth: number } {
   const loads = new Float64Array(places.length);
   let [sum, growth] = [0, 0];
-  for (const [index, place] of places.entries()) {
+  for (let index = 0; index < places.length; index++) {
+    const place = places[index] as number;
     const curve = curves[place] as CostCurve;
     const slope = level + (prices[place] as number);
     const free = loadAtSlope(curve, slope, guesses[index] as number);

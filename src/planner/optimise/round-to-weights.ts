@@ -86,16 +86,23 @@ interface Units {
   readonly units: number;
 }
 
-/** Where the next unit of a flow goes: by kind of place first, by cost among those of one kind. */
+/** Where the next unit of a flow goes: by kind of place first, by cost among those of one kind, by excess where all are full. */
 function placeForUnit(rounding: Rounding, plan: TransportPlan, flow: number): number {
-  let [best, bestKind, bestCost] = [-1, Infinity, Infinity];
+  let [best, bestKind, least] = [-1, Infinity, Infinity];
   for (const place of rounding.limits.keys()) {
     const cost = costOfUnit(rounding, flow, place);
     if (cost === Infinity) continue;
     const kind = kindOf(rounding, plan, { flow, place, units: 1 });
-    if (kind < bestKind || (kind === bestKind && cost < bestCost)) [best, bestKind, bestCost] = [place, kind, cost];
+    const value = kind === 2 ? excessWith(rounding, { flow, place, units: 1 }) : cost;
+    if (kind < bestKind || (kind === bestKind && value < least)) [best, bestKind, least] = [place, kind, value];
   }
   return best;
+}
+
+/** Load of the place with these units, as part of its limit. */
+function excessWith({ problem, loads, limits, total }: Rounding, { flow, place, units }: Units): number {
+  const added = (units / total) * (problem.demandsRps[flow] as number);
+  return ((loads[place] as number) + added) / (limits[place] as number);
 }
 
 /** 0: the unit completes what the plan gives the place. 1: the place has room for it. 2: neither limit nor ceiling holds it. */
