@@ -1,12 +1,14 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Command } from "../../src/model/command.ts";
+import { keyOf } from "../../src/model/destination.ts";
 import { EVENT_KINDS } from "../../src/model/event.ts";
 import { EMPTY_FLEET } from "../../src/model/fleet.ts";
 import type { FleetState } from "../../src/model/fleet.ts";
 import type { ServiceId, ShiftId } from "../../src/model/ids.ts";
 import { decide } from "../../src/planner/decide.ts";
 import { evolve } from "../../src/planner/evolve.ts";
+import { ruleAgainst } from "../../src/planner/policy.ts";
 import { decodeSnapshot, encodeSnapshot } from "../../src/wire/snapshot.ts";
 import { ANA, aGreeting, aRegistration, aShift, aSpec, cluster, Play, secretHash } from "./play.ts";
 import type { Troubles } from "./play.ts";
@@ -75,15 +77,26 @@ function keepCommand(who: string, what: string, force: "yes" | "no"): Command {
   return { kind: "drain-cluster", cluster: found, drain };
 }
 
-const declaring: fc.Arbitrary<Move> = fc.tuple(service, places, fc.boolean()).map(([id, where, isDeleted]) => ({
-  command: () => {
-    if (isDeleted && where.length < 3) return { kind: "delete-service", service: id, force: "no" };
-    return {
-      kind: "apply-service",
-      spec: aSpec(where, { service: id, pace: PACE }),
-    };
-  },
-}));
+const policies = fc.option(
+  fc.record({
+    isolation: fc.constantFrom("none" as const, "none" as const, "nearest" as const, "strict" as const),
+    requiredLabels: fc.constantFrom({}, {}, { region: "europe" }, { zone: "a" }),
+    deniedClusters: fc.subarray(NAMES.map(cluster), { maxLength: 2 }),
+    maxShare: fc.constantFrom(1, 1, 0.5),
+    surviveLossOf: fc.constant("none" as const),
+  }),
+  { nil: undefined },
+);
+
+const declaring: fc.Arbitrary<Move> = fc
+  .tuple(service, places, fc.boolean(), policies)
+  .map(([id, where, isDeleted, policy]) => ({
+    command: () => {
+      if (isDeleted && where.length < 3) return { kind: "delete-service", service: id, force: "no" };
+      const bound = policy === undefined ? {} : { policy };
+      return { kind: "apply-service", spec: aSpec(where, { service: id, pace: PACE, ...bound }) };
+    },
+  }));
 
 const shifting: fc.Arbitrary<Move> = fc
   .tuple(
@@ -245,6 +258,15 @@ describe("whatever is asked in whatever order", () => {
     });
   });
 
+  it("never tells anybody to send more where the service's policy forbids it", () => {
+    always((before, after) => {
+      const had = forbiddenWeights(before, after);
+      for (const [lane, weight] of forbiddenWeights(after, after)) {
+        expect(weight, lane).toBeLessThanOrEqual(had.get(lane) ?? 0);
+      }
+    });
+  });
+
   it("lets no token be used twice", () => {
     always((_before, after, play) => {
       for (const [id, { token }] of after.clusters) {
@@ -317,6 +339,22 @@ function hasteOf(play: Play): readonly string[] {
       if (event.stepsTaken <= before.steps) continue;
       if (!isEmergency && atMs - before.atMs < PACE.bakeMs) found.push(`${event.shift} in record ${sequence}`);
       last.set(event.shift, { steps: event.stepsTaken, atMs });
+    }
+  }
+  return found;
+}
+
+/** What sources were told to send where the policy of another state forbids it. */
+function forbiddenWeights(state: FleetState, ruling: FleetState): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const [id, { released }] of state.services) {
+    const spec = ruling.services.get(id)?.spec;
+    for (const [source, hash] of Object.entries(released)) {
+      for (const { destination, weight } of state.routeSets.get(hash)?.rules.at(-1)?.routes ?? []) {
+        const lane = { source: cluster(source), destination: destination.cluster };
+        if (spec !== undefined && ruleAgainst(lane, spec, ruling) !== undefined)
+          found.set(`${id} ${source} ${keyOf(destination)}`, weight);
+      }
     }
   }
   return found;
