@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bench, Stage } from "../bench.ts";
 import type { Row } from "../row.ts";
-import { compareScenario } from "./compare.ts";
+import { BASELINES, compareScenario } from "./compare.ts";
 import type { ScenarioResult } from "./compare.ts";
 import { pictureOf } from "./picture.ts";
 import { qualityRows } from "./quality-rows.ts";
@@ -10,7 +10,6 @@ import { headroomPrice, ratioOf, ratioTable, spreadTable } from "./ratio-table.t
 import { SCENARIOS, generatedScenarios, scenariosIn } from "./scenarios.ts";
 import type { Scenario } from "./scenarios.ts";
 import { speedRows } from "./speed.ts";
-import { BASELINES } from "./compare.ts";
 
 /** Services of each random fleet, and of the fleet that is timed. */
 const SERVICES = { whole: 200, quick: 20 };
@@ -42,7 +41,8 @@ export const plannerBench: Bench = {
 };
 
 function ownScenarios(isQuick: boolean): readonly Scenario[] {
-  return [...scenariosIn(SCENARIOS), ...generatedScenarios(isQuick ? SERVICES.quick : SERVICES.whole)];
+  const all = [...scenariosIn(SCENARIOS), ...generatedScenarios(isQuick ? SERVICES.quick : SERVICES.whole)];
+  return all.toSorted((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
 }
 
 /** Somebody's own folder asks for quality alone. */

@@ -16,7 +16,7 @@ const TICKS = [1, 1.5, 2, 3, 5, 10, 20] as const;
 const MARKS: Readonly<Record<Baseline | "weir", { readonly colour: string; readonly shape: string }>> = {
   weir: { colour: "#1f9d55", shape: "M-6 0L0 -6L6 0L0 6Z" },
   locality: { colour: "#d9534f", shape: "M-5 -5H5V5H-5Z" },
-  envoy: { colour: "#b8860b", shape: "M-5 -5L5 5M-5 5L5 -5" },
+  envoy: { colour: "#b8860b", shape: "M-8 0A8 8 0 1 0 8 0A8 8 0 1 0 -8 0" },
   waterfall: { colour: "#3b82f6", shape: "M0 -6L6 5H-6Z" },
   spray: { colour: "#8b7fd6", shape: "M-6 0H6M0 -6V6" },
   loadAware: { colour: "#d0679d", shape: "M0 6L6 -5H-6Z" },

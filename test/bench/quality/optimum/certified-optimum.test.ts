@@ -78,6 +78,51 @@ describe("the certified optimum by hand", () => {
   });
 });
 
+describe("the certified optimum where policies keep sources apart", () => {
+  // b alone may use the second backend, and must leave the first to a.
+  const apart = { demandRps: [80, 120], curves: [aPool(1), aPool(2)], policy: { deniedClusters: [] } };
+
+  it("finds room by making way", () => {
+    const instance = anInstance(apart);
+    const bound = {
+      ...instance,
+      mayUse: [
+        [true, false],
+        [true, true],
+      ],
+    };
+    const optimum = certifiedOptimum(bound, 0.85);
+    expect(optimum.utilisationMax).toBe(0.85);
+    expect(optimum.division[0]).toEqual([expect.closeTo(80, 6), 0]);
+    expect(optimum.objectiveMs / optimum.boundMs - 1).toBeLessThan(1e-6);
+  });
+
+  it("raises the limit to the lowest at which everything fits", () => {
+    const bound = {
+      ...anInstance(apart),
+      mayUse: [
+        [true, false],
+        [true, true],
+      ],
+    };
+    expect(certifiedOptimum(bound, 0.7).utilisationMax).toBeCloseTo(0.8, 3);
+  });
+
+  it("counts what nobody may serve as failed, in optimum and bound", () => {
+    const bound = {
+      ...anInstance(apart),
+      mayUse: [
+        [true, false],
+        [false, false],
+      ],
+    };
+    const optimum = certifiedOptimum(bound, 0.9);
+    const { objectiveMs } = evaluate(bound, optimum.division);
+    expect(optimum.objectiveMs).toBeCloseTo(objectiveMs, 6);
+    expect(optimum.boundMs).toBeGreaterThan(600);
+  });
+});
+
 describe.each([0.85, 0.9, SHED_ABOVE])("the certified optimum at a limit of %d", (limit) => {
   it.each(everything)("is certified, within the limit and reached by its division: %s", (_, instances) => {
     for (const instance of instances) {
@@ -136,7 +181,7 @@ describe("HiGHS", () => {
       for (const instance of instances.slice(0, 5)) {
         const optimum = certifiedOptimum(instance, 0.9);
         const pieces = (segments: number): number =>
-          solver.solve(linearProgrammeOf(instance, { utilisationMax: optimum.utilisationMax, segments })) /
+          solver.solve(linearProgrammeOf(instance, { utilisationMax: optimum.utilisationMax, segments })).value /
           instance.totalRps;
         expect(pieces(24)).toBeGreaterThanOrEqual(optimum.boundMs * (1 - 1e-9));
         expect(pieces(24) / optimum.objectiveMs - 1).toBeLessThan(4e-3);

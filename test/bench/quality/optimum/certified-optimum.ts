@@ -1,4 +1,5 @@
 import { costAt } from "../curve.ts";
+import { FAILURE_MS } from "../evaluate.ts";
 import type { Division, Instance } from "../instance.ts";
 import { leastAt, limitsRps, slopeAt } from "./convex-costs.ts";
 import { startWithin } from "./start.ts";
@@ -38,10 +39,13 @@ export function certifiedOptimum(instance: Instance, utilisationMax: number): Ce
     if (value - search.bound <= GAP * value) break;
     barrier /= 8;
   }
+  // What no backend may serve fails under every division.
+  const placedRps = start.vertex.loadsRps.reduce((sum, rps) => sum + rps, 0);
+  const failed = FAILURE_MS * Math.max(0, instance.totalRps - placedRps);
   return {
     division: divisionOf(instance, mixture),
-    objectiveMs: valueOf(instance, mixture) / instance.totalRps,
-    boundMs: search.bound / instance.totalRps,
+    objectiveMs: (valueOf(instance, mixture) + failed) / instance.totalRps,
+    boundMs: (search.bound + failed) / instance.totalRps,
     utilisationMax: utilisationMax * start.rise,
   };
 }

@@ -16,8 +16,8 @@ export interface Linearisation {
 
 /** HiGHS in this process: solves one linear programme after the other. */
 export interface LinearSolver {
-  /** The least value, ms * rps; throws when there is none. */
-  solve(programme: ModelData): number;
+  /** The least value, ms * rps, and the columns that have it; throws when there is none. */
+  solve(programme: ModelData): { readonly value: number; readonly columns: ArrayLike<number> };
   close(): void;
 }
 
@@ -33,7 +33,7 @@ export async function openLinearSolver(): Promise<LinearSolver> {
       model.passModel(programme);
       model.run();
       assert.equal(model.getModelStatus(), highs.constants.modelStatus.optimal, "the linear programme has an optimum");
-      return model.getObjectiveValue();
+      return { value: model.getObjectiveValue(), columns: model.getSolution().colValue };
     },
     close: () => {
       model.dispose();
