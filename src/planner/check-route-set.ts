@@ -3,6 +3,7 @@ import { keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
 import type { ClusterId } from "../model/ids.ts";
 import type { Route, RouteSet, Rule } from "../model/plan.ts";
 import { objection } from "./checked.ts";
+import { sameValue } from "./same-value.ts";
 import type { Checked, Objection } from "./checked.ts";
 import { heldBy, heldWeight, judgeAll } from "./check-standing.ts";
 import type { Judged } from "./check-standing.ts";
@@ -16,19 +17,54 @@ export interface Placed {
 
 /**
  * Checks one route set: that it is the service's and the cluster's, that its weights and fallbacks are whole, and that
- * they name only destinations that serve. One that nobody can serve may only stay as it was.
+ * they name only destinations that serve. One that nobody may serve can only stay as it was, or lose fallbacks.
  */
 export function checkRouteSet(placed: Placed, checked: Checked): Objection {
   const judged = judgeAll(checked.state, checked.service, placed.cluster);
   const isUnchanged = checked.service.released[placed.cluster] === checked.plan.routeSets[placed.cluster];
   const nobodyServes = judged.every(({ bar, forbidden }) => bar !== undefined || forbidden !== undefined);
-  if (isUnchanged && (nobodyServes || checked.state.freeze !== undefined)) return undefined;
+  const held = heldBy(checked.state, checked.service, placed.cluster);
+  if ((nobodyServes || checked.state.freeze !== undefined) && (isUnchanged || keepsRoutes(placed, judged, checked)))
+    return checkForbidden(placed, judged, held);
   return (
     checkIdentity(placed, checked) ??
     checkRules(placed, judged) ??
-    checkForbidden(placed, judged, heldBy(checked.state, checked.service, placed.cluster)) ??
+    checkForbidden(placed, judged, held) ??
     checkReaches(placed, checked)
   );
+}
+
+/** Whether all is as it was released, but for fallbacks that the policy forbids; what is left of those is whole. */
+function keepsRoutes({ cluster, routeSet }: Placed, judged: readonly Judged[], { state, service }: Checked): boolean {
+  const hash = service.released[cluster];
+  const before = hash === undefined ? undefined : state.routeSets.get(hash);
+  if (before === undefined || !sameValue(bare(routeSet), bare(before)) || !reachesNamed(routeSet)) return false;
+  if (!routeSet.reaches.every((reach) => before.reaches.some((had) => sameValue(had, reach)))) return false;
+  const closed = new Set(
+    judged.filter(({ forbidden }) => forbidden !== undefined).map((found) => keyOf(found.destination)),
+  );
+  const routes = before.rules.flatMap((rule) => rule.routes);
+  return routeSet.rules
+    .flatMap((rule) => rule.routes)
+    .every(({ fallback }, index) => {
+      const had = (routes[index]?.fallback ?? []).map(({ destination }) => keyOf(destination));
+      const left = had.filter((key) => !closed.has(key));
+      const isWhole = fallback.length === 0 || checkWeights(fallback, "") === undefined;
+      return (
+        isWhole &&
+        sameValue(
+          fallback.map(({ destination }) => keyOf(destination)),
+          left,
+        )
+      );
+    });
+}
+
+function bare({ rules, reaches: _reached, ...rest }: RouteSet): object {
+  return {
+    ...rest,
+    rules: rules.map((rule) => ({ ...rule, routes: rule.routes.map((route) => ({ ...route, fallback: [] })) })),
+  };
 }
 
 function checkIdentity({ cluster, routeSet, field }: Placed, { service }: Checked): Objection {
@@ -144,16 +180,23 @@ function checkFallback({ destination, fallback }: Route, judged: readonly Judged
   return undefined;
 }
 
-/** Without a gateway a destination would be looked for at home: that is right for the own cluster and nowhere else. */
-function checkReaches({ cluster, routeSet, field }: Placed, { state }: Checked): Objection {
+/** Whether it says how to reach each destination that a rule or fallback names, once, and no other. */
+function reachesNamed({ rules, reaches }: RouteSet): boolean {
   const named = new Set(
-    routeSet.rules
+    rules
       .flatMap(({ routes }) => routes)
       .flatMap(({ destination, fallback }) => [destination, ...fallback.map((entry) => entry.destination)])
       .map(keyOf),
   );
-  const reached = routeSet.reaches.map(({ destination }) => keyOf(destination));
-  if (reached.length !== named.size || reached.some((key) => !named.has(key)) || new Set(reached).size !== named.size)
+  const reached = reaches.map(({ destination }) => keyOf(destination));
+  return (
+    reached.length === named.size && reached.every((key) => named.has(key)) && new Set(reached).size === named.size
+  );
+}
+
+/** Without a gateway a destination would be looked for at home: that is right for the own cluster and nowhere else. */
+function checkReaches({ cluster, routeSet, field }: Placed, { state }: Checked): Objection {
+  if (!reachesNamed(routeSet))
     return objection("PLAN_CHECK_FAILED", `${field}.reaches`, "what is reached is not what rules and fallbacks name");
   for (const { destination, gateway } of routeSet.reaches) {
     const other = state.clusters.get(destination.cluster);

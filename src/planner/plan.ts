@@ -13,7 +13,7 @@ import { optimum } from "./optimum.ts";
 import { outlookOf } from "./outlook.ts";
 import type { SourceOutlook } from "./outlook.ts";
 import { explain } from "./reasons/explain.ts";
-import { routeSetOf } from "./route-sets.ts";
+import { routeSetOf, withAllowedFallbacks } from "./route-sets.ts";
 import { stepAll } from "./step.ts";
 import type { Step } from "./step.ts";
 import { stepLimitOf } from "./step-limit.ts";
@@ -141,7 +141,8 @@ function routeSetsOf(steps: readonly Step[], planning: Planning): ReadonlyMap<Cl
   return new Map(
     sources.map((source) => {
       const { cluster, released } = source;
-      if (released !== undefined && isResting(source, planning)) return [cluster, released];
+      if (released !== undefined && isResting(source, planning))
+        return [cluster, withAllowedFallbacks(released, state, service)];
       const split = splits.get(cluster) ?? [];
       return [cluster, routeSetOf({ cluster, split, fallbacks: fallbacks.get(cluster) ?? new Map() }, state, service)];
     }),

@@ -1,11 +1,13 @@
-import type { Destination, DestinationKey, Split } from "../model/destination.ts";
+import type { Destination, DestinationKey, Split, Weighted } from "../model/destination.ts";
 import { compareDestinations, keyOf } from "../model/destination.ts";
 import type { FleetState, ServiceState } from "../model/fleet.ts";
 import type { ClusterId, Version } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
 import type { Reach, Route, RouteSet } from "../model/plan.ts";
 import type { ServiceSpec } from "../model/service.ts";
+import { apportion } from "./apportion.ts";
 import { gatewayOf, rttBetween } from "./eligible.ts";
+import { ruleAgainst } from "./policy.ts";
 
 /** What one source's route set is made of. */
 export interface Routing {
@@ -33,6 +35,29 @@ export function routeSetOf({ cluster, split, fallbacks }: Routing, state: FleetS
     serves: servedVersions(spec, cluster),
     request: spec.request,
   };
+}
+
+/** A route set that is kept, but for fallbacks that the policy has come to forbid; the same value where there are none. */
+export function withAllowedFallbacks(routeSet: RouteSet, state: FleetState, { spec }: ServiceState): RouteSet {
+  const isAllowed = ({ destination }: Weighted): boolean =>
+    ruleAgainst({ source: routeSet.cluster, destination: destination.cluster }, spec, state) === undefined;
+  const all = routeSet.rules.flatMap(({ routes }) => routes.flatMap(({ fallback }) => fallback));
+  if (all.every(isAllowed)) return routeSet;
+  const rules = routeSet.rules.map((rule) => ({
+    ...rule,
+    routes: rule.routes.map((route) => ({ ...route, fallback: wholeOf(route.fallback.filter(isAllowed), spec) })),
+  }));
+  const named = new Set(namedIn(rules.flatMap(({ routes }) => routes)).map(keyOf));
+  return { ...routeSet, rules, reaches: routeSet.reaches.filter(({ destination }) => named.has(keyOf(destination))) };
+}
+
+/** A part of a split, in the same proportions. */
+function wholeOf(part: Split, { service }: ServiceSpec): Split {
+  if (part.length === 0) return [];
+  return apportion(
+    part.map(({ destination, weight }) => ({ destination, amount: weight })),
+    service,
+  );
 }
 
 function namedIn(routes: readonly Route[]): readonly Destination[] {

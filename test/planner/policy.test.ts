@@ -4,12 +4,14 @@ import type { FleetState } from "../../src/model/fleet.ts";
 import type { ClusterId } from "../../src/model/ids.ts";
 import { OPEN_POLICY } from "../../src/model/service.ts";
 import type { ServiceSpec } from "../../src/model/service.ts";
+import { checkPlan } from "../../src/planner/check.ts";
 import { offersTo } from "../../src/planner/eligible.ts";
 import {
   aFleet,
   applied,
   changeCluster,
   changeService,
+  committed,
   LOCAL,
   planned,
   planOf,
@@ -92,6 +94,33 @@ describe("what a policy forbids gets nothing", () => {
       "nothing that may serve this source does: it keeps what was released to it last " +
         "(eu-west may not serve it: allowedClusters names us-east, ap-south alone)",
     );
+  });
+});
+
+describe("a route set that is kept", () => {
+  const open = applied(threeClusters(), planOf(threeClusters()));
+  const denied = changeService(open, {
+    spec: { ...serviceOf(open).spec, policy: { ...OPEN_POLICY, allowedClusters: [US, AP] } },
+  });
+  const gone = { "us-east/v1": { readyEndpoints: 0 }, "ap-south/v1": { readyEndpoints: 0 } };
+
+  it.each<[string, FleetState]>([
+    [
+      "for want of anything that is allowed",
+      changeCluster(changeService(denied, { reported: gone }), "ap-south", { verdict: "dead" }),
+    ],
+    ["because the fleet is frozen", { ...denied, freeze: { sinceMs: 0, reason: "test" } }],
+  ])("%s, falls back nowhere that has come to be forbidden, and passes the checker", (_, state) => {
+    expect(fallbackOf(open, "us-east", "us-east/v1")).toEqual({ "eu-west/v1": 10_000 });
+    const planning = planOf(state);
+    expect(planned(planning, "us-east")).toEqual({ "us-east/v1": 10_000 });
+    expect(fallbackOf(state, "us-east", "us-east/v1")).toEqual({});
+    expect(planning.routeSets[US]?.reaches.map(({ destination }) => destination.cluster)).toEqual([US]);
+    const done = committed(state, planning);
+    expect(checkPlan(done.state, done.plan, UNPACED)).toEqual({ ok: true, value: undefined });
+    const kept = { ...planning, routeSets: { ...planning.routeSets, ...planOf(open).routeSets } };
+    const asItWas = committed(state, kept);
+    expect(checkPlan(asItWas.state, asItWas.plan, UNPACED)).toMatchObject({ refusal: { code: "POLICY_FORBIDS" } });
   });
 });
 
