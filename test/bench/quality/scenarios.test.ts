@@ -202,7 +202,7 @@ describe("a folder of fleets", () => {
         join(folder, "wrong.yaml"),
         "apiVersion: weir.dev/v1\nkind: Fleet\nclusters: []\nservices: [{ name: 7 }]\n",
       );
-      expect(() => scenariosIn(folder)).toThrow(/wrong\.yaml line 4/);
+      expect(() => scenariosIn(folder)).toThrow(/name: .*wrong\.yaml line 4/);
     } finally {
       rmSync(folder, { recursive: true });
     }

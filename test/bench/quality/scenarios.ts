@@ -25,7 +25,7 @@ export function scenariosIn(folder: string): readonly Scenario[] {
     .map((file) => {
       const path = join(folder, file);
       const read = readFleetDocument(readFileSync(path, "utf8"), path);
-      if (!read.ok) throw new Error(read.refusal.map(({ message }) => message).join("\n"));
+      if (!read.ok) throw new Error(read.refusal.map(({ field, message }) => `${field}: ${message}`).join("\n"));
       return { name: basename(file, extname(file)), document: read.value };
     });
 }
