@@ -1,11 +1,11 @@
-import type { Destination, Split, Weighted } from "../model/destination.ts";
+import type { Destination, DestinationKey, Split, Weighted } from "../model/destination.ts";
 import { keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
 import type { ClusterId } from "../model/ids.ts";
 import type { Route, RouteSet, Rule } from "../model/plan.ts";
 import { objection } from "./checked.ts";
 import { sameValue } from "./same-value.ts";
 import type { Checked, Objection } from "./checked.ts";
-import { heldBy, heldWeight, judgeAll } from "./check-standing.ts";
+import { heldBy, heldWeight, judgeAll, ruleBroken } from "./check-standing.ts";
 import type { Judged } from "./check-standing.ts";
 
 /** A route set in its place in the plan. */
@@ -23,41 +23,36 @@ export function checkRouteSet(placed: Placed, checked: Checked): Objection {
   const judged = judgeAll(checked.state, checked.service, placed.cluster);
   const isUnchanged = checked.service.released[placed.cluster] === checked.plan.routeSets[placed.cluster];
   const nobodyServes = judged.every(({ bar, forbidden }) => bar !== undefined || forbidden !== undefined);
-  const held = heldBy(checked.state, checked.service, placed.cluster);
-  if ((nobodyServes || checked.state.freeze !== undefined) && (isUnchanged || keepsRoutes(placed, judged, checked)))
-    return checkForbidden(placed, judged, held);
+  if ((nobodyServes || checked.state.freeze !== undefined) && (isUnchanged || keepsRoutes(placed, checked)))
+    return checkForbidden(placed, checked);
   return (
     checkIdentity(placed, checked) ??
     checkRules(placed, judged) ??
-    checkForbidden(placed, judged, held) ??
+    checkForbidden(placed, checked) ??
     checkReaches(placed, checked)
   );
 }
 
 /** Whether all is as it was released, but for fallbacks that the policy forbids; what is left of those is whole. */
-function keepsRoutes({ cluster, routeSet }: Placed, judged: readonly Judged[], { state, service }: Checked): boolean {
+function keepsRoutes({ cluster, routeSet }: Placed, { state, service }: Checked): boolean {
   const hash = service.released[cluster];
   const before = hash === undefined ? undefined : state.routeSets.get(hash);
   if (before === undefined || !sameValue(bare(routeSet), bare(before)) || !reachesNamed(routeSet)) return false;
   if (!routeSet.reaches.every((reach) => before.reaches.some((had) => sameValue(had, reach)))) return false;
-  const closed = new Set(
-    judged.filter(({ forbidden }) => forbidden !== undefined).map((found) => keyOf(found.destination)),
-  );
+  const isClosed = ({ destination }: Weighted): boolean =>
+    ruleBroken({ source: cluster, destination: destination.cluster }, service, state) !== undefined;
   const routes = before.rules.flatMap((rule) => rule.routes);
   return routeSet.rules
     .flatMap((rule) => rule.routes)
     .every(({ fallback }, index) => {
-      const had = (routes[index]?.fallback ?? []).map(({ destination }) => keyOf(destination));
-      const left = had.filter((key) => !closed.has(key));
+      const left = (routes[index]?.fallback ?? []).filter((entry) => !isClosed(entry));
       const isWhole = fallback.length === 0 || checkWeights(fallback, "") === undefined;
-      return (
-        isWhole &&
-        sameValue(
-          fallback.map(({ destination }) => keyOf(destination)),
-          left,
-        )
-      );
+      return isWhole && sameValue(keysOf(fallback), keysOf(left));
     });
+}
+
+function keysOf(split: Split): readonly DestinationKey[] {
+  return split.map(({ destination }) => keyOf(destination));
 }
 
 function bare({ rules, reaches: _reached, ...rest }: RouteSet): object {
@@ -125,24 +120,21 @@ function checkDestination(destination: Destination, judged: readonly Judged[], f
 }
 
 /** What the policy forbids gets no more than it had, and is nobody's fallback. */
-function checkForbidden(
-  { cluster, routeSet, field }: Placed,
-  judged: readonly Judged[],
-  held: readonly Weighted[] | undefined,
-): Objection {
-  const rules = new Map(judged.map(({ destination, forbidden }) => [keyOf(destination), forbidden]));
+function checkForbidden({ cluster, routeSet, field }: Placed, { state, service }: Checked): Objection {
+  const held = heldBy(state, service, cluster);
+  const ruleFor = ({ destination }: Weighted): string | undefined =>
+    ruleBroken({ source: cluster, destination: destination.cluster }, service, state);
   for (const [index, { routes }] of routeSet.rules.entries()) {
-    for (const { destination, weight, fallback } of routes) {
-      const at = `${field}.rules[${index}].routes`;
-      const before = heldWeight(held, destination);
-      const rule = rules.get(keyOf(destination));
-      if (rule !== undefined && weight > before) {
-        const text = `${keyOf(destination)} may not serve ${cluster} (${rule}): ${before} may not rise to ${weight}`;
+    const at = `${field}.rules[${index}].routes`;
+    for (const route of routes) {
+      const [before, rule] = [heldWeight(held, route.destination), ruleFor(route)];
+      if (rule !== undefined && route.weight > before) {
+        const text = `${keyOf(route.destination)} may not serve ${cluster} (${rule}): ${before} may not rise to ${route.weight}`;
         return objection("POLICY_FORBIDS", at, text);
       }
-      const other = fallback.find((entry) => rules.get(keyOf(entry.destination)) !== undefined);
+      const other = route.fallback.find((entry) => ruleFor(entry) !== undefined);
       if (other === undefined) continue;
-      const text = `${keyOf(other.destination)} may not serve ${cluster} (${rules.get(keyOf(other.destination)) ?? ""}), as a fallback neither`;
+      const text = `${keyOf(other.destination)} may not serve ${cluster} (${ruleFor(other) ?? ""}), as a fallback neither`;
       return objection("POLICY_FORBIDS", at, text);
     }
   }

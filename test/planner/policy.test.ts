@@ -104,11 +104,13 @@ describe("a route set that is kept", () => {
   });
   const gone = { "us-east/v1": { readyEndpoints: 0 }, "ap-south/v1": { readyEndpoints: 0 } };
 
+  const stranded = changeCluster(changeService(denied, { reported: gone }), "ap-south", { verdict: "dead" });
+  const { spec } = serviceOf(stranded);
+  const elsewhere = spec.deployments.filter((found) => found.cluster !== EU);
+
   it.each<[string, FleetState]>([
-    [
-      "for want of anything that is allowed",
-      changeCluster(changeService(denied, { reported: gone }), "ap-south", { verdict: "dead" }),
-    ],
+    ["for want of anything that is allowed", stranded],
+    ["though its fallback is deployed no more", changeService(stranded, { spec: { ...spec, deployments: elsewhere } })],
     ["because the fleet is frozen", { ...denied, freeze: { sinceMs: 0, reason: "test" } }],
   ])("%s, falls back nowhere that has come to be forbidden, and passes the checker", (_, state) => {
     expect(fallbackOf(open, "us-east", "us-east/v1")).toEqual({ "eu-west/v1": 10_000 });
