@@ -1,3 +1,4 @@
+import { DEFAULTS } from "../../src/io/yaml/fleet-document.ts";
 import { DEFAULT_DOLLARS_PER_REQUEST_MS } from "../../src/model/fleet-document.ts";
 import type {
   DocumentCluster,
@@ -9,12 +10,6 @@ import type {
 } from "../../src/model/fleet-document.ts";
 import type { ClusterId, ServiceId, Version } from "../../src/model/ids.ts";
 
-/** Round trip within a cluster in every scenario, ms. */
-export const LOCAL_RTT_MS = 0.5;
-
-/** Share of a capacity that the shipped configuration fills. */
-export const SHIPPED_UTILISATION_MAX = 0.9;
-
 /** What a generated scenario consists of. */
 export interface FleetParts {
   readonly description: string;
@@ -24,16 +19,16 @@ export interface FleetParts {
   readonly services: readonly DocumentService[];
 }
 
-/** A fleet of active clusters without prices. */
+/** A fleet of active clusters without prices, under the settings of a document that has none. */
 export function aFleet({ description, clusters, rttMs, services }: FleetParts): FleetDocument {
   return {
     description,
     clusters: clusters.map((name): DocumentCluster => ({ name: name as ClusterId, labels: {}, state: "active" })),
     rttMs: upperMatrix(clusters, rttMs),
-    localRttMs: LOCAL_RTT_MS,
+    localRttMs: DEFAULTS.localRttMs,
     egressDollarsPerGb: {},
     services,
-    settings: { utilisationMax: SHIPPED_UTILISATION_MAX },
+    settings: { utilisationMax: DEFAULTS.utilisationMax },
   };
 }
 
