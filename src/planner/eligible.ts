@@ -155,7 +155,7 @@ function restrictionsOf(
 }
 
 /** Unknown moves nothing: it keeps what it has and gets no more, as does a cluster that never proved itself. */
-function isUnproven({ verdict, firstHealthyAtMs }: ClusterState): boolean {
+export function isUnproven({ verdict, firstHealthyAtMs }: ClusterState): boolean {
   return verdict === "unknown" || (verdict === "degraded" && firstHealthyAtMs === undefined);
 }
 

@@ -46,8 +46,8 @@ function sourceOutlook({ cluster, isDoubted }: Viewpoint, state: FleetState, ser
   };
 }
 
-/** Declared demand wins over what was measured. */
-function demandOf(cluster: ClusterId, state: FleetState, { spec, demandRps }: ServiceState): number {
+/** Requests per second that a cluster's callers ask for; 0 when it is dead. Declared demand wins over what was measured. */
+export function demandOf(cluster: ClusterId, state: FleetState, { spec, demandRps }: ServiceState): number {
   if (state.clusters.get(cluster)?.verdict === "dead") return 0;
   return spec.demandRps[cluster] ?? demandRps[cluster] ?? 0;
 }
