@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { randomFleet } from "../../../scenarios/random-fleet.ts";
 import { aConstant, anInstance, aPool } from "../an-instance.ts";
 import { envoyPriority } from "../baselines/envoy-priority.ts";
 import { evenSpray } from "../baselines/even-spray.ts";
@@ -136,6 +137,17 @@ describe.each([0.85, 0.9, SHED_ABOVE])("the certified optimum at a limit of %d",
         expect(optimum.division[source]?.reduce((sum, one) => sum + one, 0)).toBeCloseTo(rps, 6);
       }
     }
+  });
+});
+
+describe("the search", () => {
+  it("is not stopped by a vertex that is nearly empty", () => {
+    const [at, limit] = [56, 0.85];
+    const document = randomFleet({ seed: 143, services: at + 1, capacities: { kind: "sized", sigma: 0.3 } });
+    const instance = instancesOf(document)[at];
+    if (instance === undefined) throw new Error("the fleet has that many services");
+    const optimum = certifiedOptimum(instance, limit);
+    expect(optimum.objectiveMs / optimum.boundMs - 1).toBeLessThan(1e-6);
   });
 });
 

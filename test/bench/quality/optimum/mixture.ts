@@ -19,7 +19,10 @@ export interface Bounds {
 }
 
 /** A weight below this is a rounding error. */
-const WEIGHT_MIN = 1e-14;
+const WEIGHT_MIN = 1e-12;
+
+/** Far shorter than `WEIGHT_MIN`: emptying a vertex that is nearly empty is progress, for it makes way for the next worst. */
+const SHORTEST_STEP = 1e-18;
 
 /** Loads of a mixture, rps. */
 export function mixedLoads(instance: Instance, { vertices, weights }: Mixture): readonly number[] {
@@ -154,7 +157,11 @@ function stepAlong(instance: Instance, { mixture, direction, bounds }: Walk): Mi
     ...direction.map((change, k) => (change < 0 ? -(weights[k] ?? 0) / change : Number.POSITIVE_INFINITY)),
   );
   // Weights are rounded to a sum of 1 again, which may lift a load that lies next to its limit onto it.
-  for (let length = bestLength(instance, { mixture, direction, bounds }, longest); length > 1e-12; length /= 2) {
+  for (
+    let length = bestLength(instance, { mixture, direction, bounds }, longest);
+    length > SHORTEST_STEP;
+    length /= 2
+  ) {
     const moved = weights.map((weight, k) => weight + length * (direction[k] ?? 0));
     const next = normalised(vertices, moved);
     if (mixedLoads(instance, next).every((rps, b) => rps < (bounds.limitsRps[b] ?? 0))) return next;
