@@ -1,8 +1,6 @@
-import type { PlanDelta } from "../../proto/gen/weir/v1/agent_pb.ts";
 import type { ClusterId, ServiceId, Version } from "../../src/model/ids.ts";
 import type { Refusal } from "../../src/model/refusal.ts";
 import type { RouteRefusal, WorkloadRow } from "../../src/model/report.ts";
-import { fromPosition } from "../../src/wire/position.ts";
 import { assemble } from "../core/delta.ts";
 import type { DeltaProblem, Offer } from "../core/delta.ts";
 import { NO_FALLBACK, followPlan, watchEvidence } from "../core/fallback.ts";
@@ -18,7 +16,8 @@ import { Applier, changedServices } from "./applier.ts";
 import type { ApplyTiming } from "./applier.ts";
 import type { Alarms } from "./alarms.ts";
 import type { AgentLog } from "./log.ts";
-import { digestOf, readOffer } from "./offer.ts";
+import { digestOf, namedPosition, readOffer } from "./offer.ts";
+import type { Delta } from "./offer.ts";
 import type { PlanStore } from "./store.ts";
 
 /** What an agent is made of. */
@@ -81,8 +80,9 @@ export class Agent {
   #isFrozen = false;
   #planRefusal: { readonly refusal: RouteRefusal; readonly untilMs: number } | undefined;
   #meshRefusals: readonly RouteRefusal[] = [];
-  #turn: Promise<unknown> = Promise.resolve();
+  #turn: Promise<void> = Promise.resolve();
   #evidenceTimer: NodeJS.Timeout | undefined;
+  #baking: Holding | undefined;
   #bakeTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #retries = 0;
@@ -112,7 +112,7 @@ export class Agent {
         { position: printPosition(current.position), services: current.routeSets.size },
         "routes by the stored plan",
       );
-      void this.#applyAgain();
+      void this.#apply();
       this.#bake(current);
     }
     this.#stopTrouble = mesh.onTrouble(() => this.#watch());
@@ -158,18 +158,24 @@ export class Agent {
   /** Local endpoints changed. */
   setEndpoints(endpoints: LocalEndpoints): void {
     this.#endpoints = endpoints;
-    if (this.#routed !== undefined) void this.#applyAgain();
+    if (this.#routed !== undefined) void this.#apply();
   }
 
   /** Takes a delta. One at a time, in the order they came. */
-  async receive(delta: PlanDelta): Promise<Reply> {
-    const reply = this.#turn.then(async () => await this.#receive(delta));
-    // A failure is the caller's; the next delta takes its turn all the same.
-    this.#turn = reply.catch(() => undefined);
-    return await reply;
+  async receive(delta: Delta): Promise<Reply> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const before = this.#turn;
+    this.#turn = promise;
+    await before;
+    try {
+      return await this.#receive(delta);
+    } finally {
+      // A failure is the caller's; the next delta takes its turn all the same.
+      resolve();
+    }
   }
 
-  async #receive(delta: PlanDelta): Promise<Reply> {
+  async #receive(delta: Delta): Promise<Reply> {
     const offer = readOffer(delta);
     if (!offer.ok) return this.#refuse(offer.refusal, namedPosition(delta));
     const { position, digest, removed, rulings } = offer.value;
@@ -207,7 +213,7 @@ export class Agent {
     this.#routed = next;
     this.#follow(before, next, rulings);
     const applied = await this.#apply();
-    await this.#keepOlder(next, before, applied);
+    if (applied.refusals.length > 0) await this.#keepOlder(next, before, applied);
     this.#bake(next);
     const refusals = this.#refusals();
     this.#parts.log.info(
@@ -242,6 +248,8 @@ export class Agent {
   }
 
   #refusals(): readonly RouteRefusal[] {
+    // Nearly always.
+    if (this.#held?.refused.size === 0 && this.#planRefusal === undefined) return this.#meshRefusals;
     const remembered = [...(this.#held?.refused.values() ?? [])];
     const named = new Set(remembered.map(({ service }) => service));
     const recent = this.#planRefusal;
@@ -280,10 +288,6 @@ export class Agent {
     return applied;
   }
 
-  async #applyAgain(): Promise<void> {
-    await this.#apply();
-  }
-
   /** A mesh that did not answer may do so later: a proxy that starts, one that is back. */
   #retryLater(): void {
     clearTimeout(this.#retryTimer);
@@ -296,7 +300,7 @@ export class Agent {
     this.#parts.alarms.raise("APPLY_TIMEOUT", `${open.service}: ${open.detail}`);
     const waitMs = Math.min(RETRY_MS_MAX, 1_000 * 2 ** Math.min(this.#retries, 10));
     this.#retries += 1;
-    this.#retryTimer = setTimeout(() => void this.#applyAgain(), waitMs);
+    this.#retryTimer = setTimeout(() => void this.#apply(), waitMs);
   }
 
   #follow(before: Holding | undefined, after: Holding, rulings: Offer["rulings"]): void {
@@ -327,18 +331,21 @@ export class Agent {
     if (decision.outcome !== "switched") return;
     log.warn({ ...decision.state.active }, "follows the plan's fallback on its own evidence");
     alert();
-    void this.#applyAgain();
+    void this.#apply();
   }
 
   /** A plan that has worked for the whole bake becomes *last good*. */
   #bake(plan: Holding): void {
-    clearTimeout(this.#bakeTimer);
-    this.#bakeTimer = setTimeout(() => void this.#baked(plan), this.#parts.bakeMs);
+    this.#baking = plan;
+    if (this.#bakeTimer === undefined)
+      this.#bakeTimer = setTimeout(() => void this.#baked(this.#baking), this.#parts.bakeMs);
+    else this.#bakeTimer.refresh();
   }
 
-  async #baked({ position }: Holding): Promise<void> {
+  async #baked(baking: Holding | undefined): Promise<void> {
     const held = this.#held;
-    if (held === undefined || held.position !== position || this.#routed !== held || !this.#isWorking(held)) return;
+    if (held === undefined || held.position !== baking?.position || this.#routed !== held || !this.#isWorking(held))
+      return;
     const saved = await this.#parts.store.saveLastGood(held);
     if (saved.ok) this.#lastGood = held;
     else this.#parts.alarms.raise("LKG_INVALID", saved.refusal.detail);
@@ -381,12 +388,6 @@ function rowsOf(service: ServiceId, versions: ReadonlyMap<string, readonly Local
   return [...versions].map(([version, { length }]) => {
     return { service, version: version as Version, readyEndpoints: length, totalEndpoints: length };
   });
-}
-
-/** The position that a delta claims, as far as it can be said again. */
-function namedPosition({ position }: PlanDelta): PlanPosition | undefined {
-  const read = position === undefined ? undefined : fromPosition(position, "position");
-  return read?.ok === true ? read.value : undefined;
 }
 
 /** A refusal of a whole plan; its code may be one that only agents use. */

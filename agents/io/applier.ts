@@ -44,6 +44,8 @@ export class Applier {
   #version = 0;
   #isRunning = false;
   #supersede: (() => void) | undefined;
+  #overdue: (() => void) | undefined;
+  #watchdog: NodeJS.Timeout | undefined;
   #waiters: Waiter[] = [];
   #hashes: Applied["hashes"] = {};
 
@@ -62,10 +64,11 @@ export class Applier {
   async apply(): Promise<Applied> {
     this.#version += 1;
     const version = this.#version;
-    const answer = new Promise<Applied>((resolve) => this.#waiters.push({ version, resolve }));
-    this.#supersede?.();
-    void this.#run();
-    return await answer;
+    return await new Promise<Applied>((resolve) => {
+      this.#waiters.push({ version, resolve });
+      this.#supersede?.();
+      void this.#run();
+    });
   }
 
   async #run(): Promise<void> {
@@ -88,7 +91,7 @@ export class Applier {
     const desired = this.#desired();
     if (desired === undefined) return { applied: { hashes: this.#hashes, refusals: [] }, wasSuperseded: false };
     const stop = new AbortController();
-    const { timeoutMs, supersedeAfterMs } = this.#timing;
+    const { supersedeAfterMs } = this.#timing;
     const startedMs = performance.now();
     const timers: NodeJS.Timeout[] = [];
     const applied = await new Promise<Applied>((resolve) => {
@@ -98,25 +101,31 @@ export class Applier {
         // A mesh that was told to stop may still say what it did.
         timers.push(setTimeout(() => resolve(this.#unanswered(desired)), STOP_GRACE_MS));
       };
-      timers.push(setTimeout(() => giveUp(OVERDUE), timeoutMs));
+      this.#overdue = () => giveUp(OVERDUE);
+      this.#watch();
       this.#supersede = () => {
         const waitMs = Math.max(0, supersedeAfterMs - (performance.now() - startedMs));
         timers.push(setTimeout(() => giveUp(SUPERSEDED), waitMs));
       };
-      void this.#guarded(desired, stop.signal).then(resolve);
+      this.#begin(desired, stop.signal).then(resolve, (cause: unknown) =>
+        resolve(this.#failed(desired, "MESH_REJECTED", messageOf(cause))),
+      );
     });
     this.#supersede = undefined;
+    this.#overdue = undefined;
     for (const timer of timers) clearTimeout(timer);
     return { applied, wasSuperseded: stop.signal.reason === SUPERSEDED };
   }
 
-  async #guarded(desired: Desired, signal: AbortSignal): Promise<Applied> {
-    const { plan, ...rest } = desired;
-    try {
-      return await this.#mesh.apply(plan, { ...rest, signal });
-    } catch (cause) {
-      return this.#failed(desired, "MESH_REJECTED", messageOf(cause));
-    }
+  /** One watchdog for all: most applies end long before it would bark, and it barks at none then. */
+  #watch(): void {
+    if (this.#watchdog === undefined)
+      this.#watchdog = setTimeout(() => this.#overdue?.(), this.#timing.timeoutMs).unref();
+    else this.#watchdog.refresh();
+  }
+
+  async #begin({ plan, avoid, endpoints }: Desired, signal: AbortSignal): Promise<Applied> {
+    return await this.#mesh.apply(plan, avoid === undefined ? { endpoints, signal } : { endpoints, signal, avoid });
   }
 
   #unanswered(desired: Desired): Applied {

@@ -5,6 +5,7 @@ import { RouteSetSchema } from "../../proto/gen/weir/v1/plan_pb.ts";
 import type { ClusterId, ServiceId } from "../../src/model/ids.ts";
 import { badServiceName } from "../../src/model/names.ts";
 import type { RouteSet } from "../../src/model/plan.ts";
+import type { Position } from "../../src/model/position.ts";
 import type { Refusal } from "../../src/model/refusal.ts";
 import { ok, refuse } from "../../src/model/result.ts";
 import type { Result } from "../../src/model/result.ts";
@@ -12,15 +13,17 @@ import type { RouteRefusal } from "../../src/model/report.ts";
 import { planDigestHex } from "../../src/wire/digest.ts";
 import { fromPosition } from "../../src/wire/position.ts";
 import { decodeRouteSet, hashOfRouteSet } from "../../src/wire/route-set.ts";
-import { toHex } from "../../src/wire/sha256.ts";
+import { DIGEST_BYTES, toHex } from "../../src/wire/sha256.ts";
+import type { PlainDelta } from "../../src/wire/stream-bytes.ts";
 import type { FallbackRuling, Offer } from "../core/delta.ts";
 import type { DigestOf, StoredRouteSet } from "../core/holding.ts";
 import { createSharing } from "../core/sharing.ts";
 
+/** A delta as it came: the general message, or what a direct reader made of a plain one. */
+export type Delta = PlanDelta | PlainDelta;
+
 /** Digest over hashes, in lower-case hex: what the core is handed. */
 export const digestOf: DigestOf = planDigestHex;
-
-const DIGEST_BYTES = 32;
 
 /** Most services that one delta may name; the planner stays well below. */
 const ROUTE_SETS_MAX = 20_000;
@@ -30,7 +33,8 @@ const ROUTE_SETS_MAX = 20_000;
  * SCHEMA_INVALID, HASH_MISMATCH (a route set that names no service). A route set that names its service but is wrong otherwise becomes `unsound`, so that one
  * tenant's bad routes stop nobody else's.
  */
-export function readOffer(delta: PlanDelta): Result<Offer, Refusal> {
+export function readOffer(delta: Delta): Result<Offer, Refusal> {
+  if (!("$typeName" in delta)) return offerOf(delta, NOTHING_ELSE);
   if (delta.position === undefined) return no("FIELD_REQUIRED", "position", "is required and was not set");
   const position = fromPosition(delta.position, "position");
   if (!position.ok) return position;
@@ -38,22 +42,31 @@ export function readOffer(delta: PlanDelta): Result<Offer, Refusal> {
   if (base === undefined) return no("UNKNOWN_ENUM", "base", `${delta.base} is no delta base that this agent knows`);
   if (delta.digest.length !== DIGEST_BYTES)
     return no("SCHEMA_INVALID", "digest", `has ${delta.digest.length} bytes, not ${DIGEST_BYTES}`);
-  if (delta.routeSets.length > ROUTE_SETS_MAX)
-    return no(
-      "SCHEMA_INVALID",
-      "route_sets",
-      `${delta.routeSets.length} route sets; at most ${ROUTE_SETS_MAX} are allowed`,
-    );
-  const read = readRouteSets(delta.routeSets);
+  const { digest, routeSets, removed, fallbackRulings } = delta;
+  const rest = { removed: removed as ServiceId[], rulings: fallbackRulings.flatMap(toRuling) };
+  return offerOf({ position: position.value, digest, base, routeSets }, rest);
+}
+
+const NOTHING_ELSE: Pick<Offer, "removed" | "rulings"> = { removed: [], rulings: [] };
+
+function offerOf(
+  { position, digest, base, routeSets }: PlainDelta,
+  { removed, rulings }: Pick<Offer, "removed" | "rulings">,
+): Result<Offer, Refusal> {
+  if (routeSets.length > ROUTE_SETS_MAX)
+    return no("SCHEMA_INVALID", "route_sets", `${routeSets.length} route sets; at most ${ROUTE_SETS_MAX} are allowed`);
+  const read = readRouteSets(routeSets);
   if (!read.ok) return read;
-  return ok({
-    position: position.value,
-    digest: toHex(delta.digest),
-    base,
-    ...read.value,
-    removed: delta.removed as ServiceId[],
-    rulings: delta.fallbackRulings.flatMap(toRuling),
-  });
+  const { changed, unsound } = read.value;
+  return ok({ position, digest: toHex(digest), base, changed, unsound, removed, rulings });
+}
+
+/** The position that a delta claims, as far as it can be said again. */
+export function namedPosition(delta: Delta): Position | undefined {
+  if (!("$typeName" in delta)) return delta.position;
+  const { position } = delta;
+  const read = position === undefined ? undefined : fromPosition(position, "position");
+  return read?.ok === true ? read.value : undefined;
 }
 
 const BASES = new Map<number, Offer["base"]>([

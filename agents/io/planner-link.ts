@@ -6,23 +6,28 @@ import type {
   ConnectRequestSchema,
   ConnectResponse,
   Goodbye,
-  PlanDelta,
 } from "../../proto/gen/weir/v1/agent_pb.ts";
 import { rpcService } from "../../src/wire/rpc.ts";
 import type { Preserialized } from "../../src/wire/rpc.ts";
+import { readCanonicalDelta } from "../../src/wire/canonical-stream.ts";
 import { acknowledgementBytes } from "../../src/wire/stream-bytes.ts";
+import type { PlainDelta } from "../../src/wire/stream-bytes.ts";
 import type { Reply } from "./agent.ts";
 import { fullJitterMs, pause } from "./clock.ts";
 import { messageOf } from "./durable-file.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { likelyCause } from "./likely-cause.ts";
 import type { AgentLog } from "./log.ts";
+import type { Delta } from "./offer.ts";
 import { openPlanner, refusalIn } from "./planner-client.ts";
 
 type Said = MessageInitShape<typeof ConnectRequestSchema>;
 
 /** A message up the stream; acknowledgements come as bytes. */
 type Request = Said | Preserialized;
+
+/** A message down the stream; plain deltas are read directly. */
+type Response = ConnectResponse | PlainDelta;
 
 /** How patient the link is. */
 export interface LinkTiming {
@@ -52,7 +57,7 @@ export interface LinkParts {
   readonly planners: () => readonly string[];
   readonly identity: () => AgentIdentity;
   readonly hello: () => NonNullable<Extract<Said["message"], { case: "hello" }>["value"]>;
-  readonly receive: (delta: PlanDelta) => Promise<Reply>;
+  readonly receive: (delta: Delta) => Promise<Reply>;
   readonly credentials: (credentials: BusCredentials) => void;
   /** Told when the link comes up and goes down, and why it is down. */
   readonly linked: (state: "up" | "down", why: string) => void;
@@ -88,7 +93,7 @@ const WAITING_MAX = 4;
 export class PlannerLink {
   readonly #parts: LinkParts;
   readonly #stop = new AbortController();
-  #stream: ClientDuplexStream<Request, ConnectResponse> | undefined;
+  #stream: ClientDuplexStream<Request, Response> | undefined;
   #running: Promise<void> | undefined;
   #hasNewIdentity = false;
 
@@ -163,7 +168,8 @@ export class PlannerLink {
   async #converse(client: Client, address: string): Promise<Ended> {
     const { hello, linked, log } = this.#parts;
     const { path, requestSerialize, responseDeserialize } = rpcService(AgentService).connect;
-    const stream = client.makeBidiStreamRequest<Request, ConnectResponse>(path, requestSerialize, responseDeserialize);
+    const read = (bytes: Uint8Array): Response => readCanonicalDelta(bytes) ?? responseDeserialize(bytes);
+    const stream = client.makeBidiStreamRequest<Request, Response>(path, requestSerialize, read);
     this.#stream = stream;
     let goodbye: Goodbye | undefined;
     let wasUp = false;
@@ -182,8 +188,9 @@ export class PlannerLink {
         stream.cancel();
       });
       stream.on("metadata", up);
-      stream.on("data", (response: ConnectResponse) => {
+      stream.on("data", (response: Response) => {
         up();
+        if ("digest" in response) return inbox.push(response, () => stream.cancel());
         const { message } = response;
         if (message.case === "plan") inbox.push(message.value, () => stream.cancel());
         else if (message.case === "credentials") this.#parts.credentials(message.value);
@@ -202,7 +209,7 @@ export class PlannerLink {
     return result;
   }
 
-  async #answer(stream: ClientDuplexStream<Request, ConnectResponse>, delta: PlanDelta): Promise<void> {
+  async #answer(stream: ClientDuplexStream<Request, Response>, delta: Delta): Promise<void> {
     try {
       const reply = await this.#parts.receive(delta);
       // The planner has one delta in flight and waits for this: the stream never fills.
@@ -223,16 +230,16 @@ function requestOf(reply: Reply): Request {
 
 /** Deltas in the order they came, one at a time. */
 class Inbox {
-  readonly #take: (delta: PlanDelta) => Promise<void>;
-  readonly #waiting: PlanDelta[] = [];
+  readonly #take: (delta: Delta) => Promise<void>;
+  readonly #waiting: Delta[] = [];
   #isBusy = false;
   #isClosed = false;
 
-  constructor(take: (delta: PlanDelta) => Promise<void>) {
+  constructor(take: (delta: Delta) => Promise<void>) {
     this.#take = take;
   }
 
-  push(delta: PlanDelta, overflow: () => void): void {
+  push(delta: Delta, overflow: () => void): void {
     if (this.#waiting.length >= WAITING_MAX) return overflow();
     this.#waiting.push(delta);
     void this.#work();

@@ -80,6 +80,32 @@ export class CanonicalBytes {
     return 0;
   }
 
+  /** The sequence, 0 to 2^53 - 1, of a field that is left out when it is 0. */
+  sequenceOrZero(tag: number): number {
+    if (!this.sees(tag)) return 0;
+    this.#at += 1;
+    let value = 0;
+    // Not by shifts: it has up to 53 bits.
+    for (let scale = 1; scale <= 2 ** 49 && this.#at < this.#end; scale *= 128) {
+      const byte = this.#bytes[this.#at] ?? 0;
+      this.#at += 1;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80 && value <= Number.MAX_SAFE_INTEGER) return value;
+      if (byte < 0x80) break;
+    }
+    this.refuse();
+    return 0;
+  }
+
+  /** The bytes that must be next: a view, not a copy. */
+  content(tag: number): Uint8Array {
+    const length = this.number(tag);
+    const start = this.#at;
+    if (length > this.#end - start) this.refuse();
+    else this.#at = start + length;
+    return this.#bytes.subarray(start, this.#at);
+  }
+
   /** The number of a field that is left out when it is 0. */
   numberOrZero(tag: number): number {
     return this.sees(tag) ? this.number(tag) : 0;

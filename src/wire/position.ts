@@ -58,10 +58,14 @@ function soundPosition({ incarnation, epoch, revision }: PositionMessage): Posit
   };
   const isOrdered =
     isSequence(position.incarnation.generation) && isSequence(position.epoch) && isSequence(position.revision);
-  return isOrdered && PLAIN_ID.test(id) ? position : undefined;
+  return isOrdered && isPlainId(id) ? position : undefined;
 }
 
-/** Of ids that have nothing wrong, those that need no second look. */
+/** Whether an incarnation's id is of those that need no second look: most that have nothing wrong. */
+export function isPlainId(id: string): boolean {
+  return PLAIN_ID.test(id);
+}
+
 const PLAIN_ID = /^[\w-]{1,128}$/;
 
 /** Reads an incarnation, which must be set, as part of a larger message. */

@@ -10,6 +10,7 @@ import { toAcknowledgement } from "./link.ts";
 import type { AgentAcknowledgement } from "./link.ts";
 import { toPosition } from "./position.ts";
 import { Preserialized } from "./rpc.ts";
+import { ACKNOWLEDGEMENT_TAG, INCARNATION_TAG, PLAN_TAG, POSITION_TAG, STREAM_TAG } from "./stream-tags.ts";
 
 /** A delta without what only few have: rulings, and services that go. */
 export interface PlainDelta {
@@ -41,11 +42,11 @@ function plainPlan({ position, base, routeSets, digest }: PlainDelta): Buffer {
   let size = sizeOfField(sizeOfPosition(position)) + sizeOfContent(digest.length) + sizeOfNumber(BASES[base]);
   for (const bytes of routeSets) size += sizeOfField(bytes.length);
   const writer = new CanonicalWriter(sizeOfField(size));
-  writer.enter(PLAN, size);
+  writer.enter(STREAM_TAG.plan, size);
   writePosition(writer, position);
-  for (const bytes of routeSets) writer.entry(PLAN_FIELD.routeSet, bytes);
-  writer.bytes(PLAN_FIELD.digest, digest);
-  writer.number(PLAN_FIELD.base, BASES[base]);
+  for (const bytes of routeSets) writer.entry(PLAN_TAG.routeSet, bytes);
+  writer.bytes(PLAN_TAG.digest, digest);
+  writer.number(PLAN_TAG.base, BASES[base]);
   return writer.finish();
 }
 
@@ -59,20 +60,11 @@ export function acknowledgementBytes(acknowledgement: AgentAcknowledgement): Pre
   }
   const size = sizeOfField(sizeOfPosition(position)) + sizeOfContent(digest.length);
   const writer = new CanonicalWriter(sizeOfField(size));
-  writer.enter(ACKNOWLEDGEMENT, size);
+  writer.enter(STREAM_TAG.acknowledgement, size);
   writePosition(writer, position);
-  writer.bytes(ACKNOWLEDGEMENT_FIELD.digest, digest);
+  writer.bytes(ACKNOWLEDGEMENT_TAG.digest, digest);
   return new Preserialized(writer.finish());
 }
-
-/** Tags: field number * 8 + wire type. */
-const PLAN = 0x0a;
-const ACKNOWLEDGEMENT = 0x12;
-const PLAN_FIELD = { routeSet: 0x12, digest: 0x22, base: 0x28 } as const;
-const ACKNOWLEDGEMENT_FIELD = { digest: 0x12 } as const;
-const POSITION = 0x0a;
-const POSITION_FIELD = { incarnation: 0x0a, epoch: 0x10, revision: 0x18 } as const;
-const INCARNATION_FIELD = { generation: 0x08, id: 0x12 } as const;
 
 function sizeOfIncarnation({ generation, id }: Position["incarnation"]): number {
   return sizeOfNumber(generation) + sizeOfContent(Buffer.byteLength(id));
@@ -85,14 +77,12 @@ function sizeOfPosition({ incarnation, epoch, revision }: Position): number {
 /** The field has number 1 wherever a position stands. */
 function writePosition(writer: CanonicalWriter, position: Position): void {
   const { incarnation, epoch, revision } = position;
-  assert(
-    [incarnation.generation, epoch, revision].every(isSequence),
-    "a sequence is an integer that a double holds exactly",
-  );
-  writer.enter(POSITION, sizeOfPosition(position));
-  writer.enter(POSITION_FIELD.incarnation, sizeOfIncarnation(incarnation));
-  writer.number(INCARNATION_FIELD.generation, incarnation.generation);
-  writer.text(INCARNATION_FIELD.id, incarnation.id);
-  writer.number(POSITION_FIELD.epoch, epoch);
-  writer.number(POSITION_FIELD.revision, revision);
+  const isSound = isSequence(incarnation.generation) && isSequence(epoch) && isSequence(revision);
+  assert(isSound, "a sequence is an integer that a double holds exactly");
+  writer.enter(STREAM_TAG.position, sizeOfPosition(position));
+  writer.enter(POSITION_TAG.incarnation, sizeOfIncarnation(incarnation));
+  writer.number(INCARNATION_TAG.generation, incarnation.generation);
+  writer.text(INCARNATION_TAG.id, incarnation.id);
+  writer.number(POSITION_TAG.epoch, epoch);
+  writer.number(POSITION_TAG.revision, revision);
 }

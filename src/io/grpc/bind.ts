@@ -26,11 +26,20 @@ type Answer<O extends DescMessage> = Promise<Result<MessageInitShape<O>, Refusal
 /** Sends one message of a stream; resolves when there is room for the next. Rejects when the stream has ended. */
 export type Emit<O extends DescMessage> = (message: MessageInitShape<O>) => Promise<void>;
 
-/** A bidirectional stream; what is written must be in the form that the method's serialiser takes. */
-export type Duplex<I extends DescMessage, O extends DescMessage> = ServerDuplexStream<
-  MessageShape<I> | Undecodable,
+/**
+ * A bidirectional stream; what is written must be in the form that the method's serialiser takes. `R` is what the
+ * method's direct reader gives, if it has one.
+ */
+export type Duplex<I extends DescMessage, O extends DescMessage, R = never> = ServerDuplexStream<
+  MessageShape<I> | Undecodable | R,
   MessageInitShape<O> | Preserialized
 >;
+
+/**
+ * Reads a stream's most frequent message straight from its bytes; undefined for those that the general reader shall see.
+ * What it gives stands in the stream where the message would be.
+ */
+export type DirectReader = (bytes: Uint8Array) => object | undefined;
 
 /** One method's code. */
 export type Method<M extends DescMethod> = M["methodKind"] extends "unary"
@@ -60,7 +69,18 @@ export interface Binding {
  */
 export function bindService<S extends DescService>(
   server: Server,
-  { service, code, binding }: { service: S; code: Implementation<S>; binding: Binding },
+  {
+    service,
+    code,
+    binding,
+    readers = {},
+  }: {
+    service: S;
+    code: Implementation<S>;
+    binding: Binding;
+    /** By method; for bidirectional streams, whose code must know of it. */
+    readers?: Partial<Record<keyof S["method"], DirectReader>>;
+  },
 ): void {
   const definition: Record<string, unknown> = {};
   const methods: Record<string, UntypedHandleCall> = {};
@@ -68,7 +88,9 @@ export function bindService<S extends DescService>(
   for (const method of service.methods) {
     const rpc = rpcMethods[method.localName];
     if (rpc === undefined) continue;
-    definition[method.localName] = { ...rpc, requestDeserialize: (bytes: Uint8Array) => decode(rpc, bytes) };
+    const reader: DirectReader | undefined = readers[method.localName as keyof S["method"]];
+    const requestDeserialize = (bytes: Uint8Array) => reader?.(bytes) ?? decode(rpc, bytes);
+    definition[method.localName] = { ...rpc, requestDeserialize };
     methods[method.localName] = bindMethod(method, code[method.localName as keyof typeof code], binding);
   }
   server.addService(definition as never, methods);

@@ -7,6 +7,7 @@ import { AgentService, JoinService } from "../../../proto/gen/weir/v1/agent_pb.t
 import { ClusterService } from "../../../proto/gen/weir/v1/fleet_pb.ts";
 import { PlanService } from "../../../proto/gen/weir/v1/plan_pb.ts";
 import { ServiceService, ShiftService, StatusService } from "../../../proto/gen/weir/v1/traffic_pb.ts";
+import { readCanonicalAcknowledgement } from "../../wire/canonical-stream.ts";
 import type { Metrics } from "../http/metrics.ts";
 import type { ServerIdentity } from "../pki/server-identity.ts";
 import { agentService } from "./agent-service.ts";
@@ -154,7 +155,12 @@ async function openAgent(options: PlannerServersOptions, health: HealthImplement
   const streams = { "grpc.max_concurrent_streams": STREAMS_MAX.agent };
   const server = new Server({ ...COMMON, ...streams, interceptors: [gatekeeper.interceptor] });
   const code = agentService(options.pusher, options.certificates);
-  bindService(server, { service: AgentService, code, binding: { ...options, gatekeeper } });
+  bindService(server, {
+    service: AgentService,
+    code,
+    binding: { ...options, gatekeeper },
+    readers: { connect: readCanonicalAcknowledgement },
+  });
   health.addToServer(server);
   return openListener(server, {
     ...listenerOptions("agent", options),

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { DeltaBase } from "../../../proto/gen/weir/v1/agent_pb.ts";
-import type { PlanDelta } from "../../../proto/gen/weir/v1/agent_pb.ts";
 import type { Reply } from "../../../agents/io/agent.ts";
+import type { Delta } from "../../../agents/io/offer.ts";
 import { fullJitterMs } from "../../../agents/io/clock.ts";
 import type { AgentIdentity } from "../../../agents/io/identity.ts";
 import { SILENT_LOG } from "../../../agents/io/log.ts";
@@ -18,7 +18,7 @@ const ACKNOWLEDGED: Reply = { kind: "acknowledgement", position: at(5), digest: 
 
 interface Linked {
   readonly link: PlannerLink;
-  readonly deltas: PlanDelta[];
+  readonly deltas: Delta[];
   readonly states: string[];
   readonly credentials: string[];
   identity: AgentIdentity;
@@ -28,7 +28,7 @@ interface Linked {
 /** A link to planners that answers every delta with `reply`. */
 async function linkTo(
   planners: readonly ScriptedPlanner[],
-  reply: (delta: PlanDelta) => Promise<Reply> = async () => ACKNOWLEDGED,
+  reply: (delta: Delta) => Promise<Reply> = async () => ACKNOWLEDGED,
 ) {
   const [first] = planners;
   if (first === undefined) throw new Error("a link needs a planner");
@@ -100,7 +100,7 @@ describe("the link to the planner", () => {
     const seen = await stream(planner);
     for (const revision of [1, 2, 3]) seen.send(delta(revision));
     await until("three answers", () => seen.said.length === 3);
-    expect(linked.deltas.map(({ position }) => position?.revision)).toEqual([1n, 2n, 3n]);
+    expect(linked.deltas.map(({ position }) => position?.revision)).toEqual([1, 2, 3]);
     expect(Math.max(...most)).toBe(1);
     expect(seen.said.map(({ message }) => message.case)).toEqual(["resync", "resync", "resync"]);
   });

@@ -37,18 +37,17 @@ export function deltaOf(
   for (const entry of wanted.hashes) if (known?.get(entry[0]) !== entry[1]) changed.push(entry);
   const removed: ServiceId[] = [];
   for (const service of known?.keys() ?? named) if (!wanted.hashes.has(service)) removed.push(service);
-  const routeSets = changed
-    .toSorted(([a], [b]) => compareNames(a, b))
-    .map(([, hash]) => {
-      const routeSet = state.routeSets.get(hash);
-      assert(routeSet !== undefined, "what is released is stored");
-      return bytesOf(routeSet);
-    });
+  if (changed.length > 1) changed.sort(([a], [b]) => compareNames(a, b));
+  const routeSets = changed.map(([, hash]) => {
+    const routeSet = state.routeSets.get(hash);
+    assert(routeSet !== undefined, "what is released is stored");
+    return bytesOf(routeSet);
+  });
   const { position, hashes } = wanted;
   return planBytes(
     { position, base: known === undefined ? "nothing" : "held", routeSets, digest: planDigest(hashes) },
     {
-      removed: removed.toSorted(compareNames),
+      removed: removed.length > 1 ? removed.toSorted(compareNames) : removed,
       fallbackRulings: rulings.map(({ lostCluster, outcome }) => ({
         lostCluster,
         outcome: outcome === "adopted" ? FallbackOutcome.ADOPTED : FallbackOutcome.REVERSED,

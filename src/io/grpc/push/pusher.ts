@@ -1,5 +1,4 @@
 import type { Logger } from "pino";
-import type { ConnectRequest } from "../../../../proto/gen/weir/v1/agent_pb.ts";
 import type { Engine } from "../../../engine/ports.ts";
 import type { ClusterState } from "../../../model/cluster.ts";
 import type { LogRecord } from "../../../model/event.ts";
@@ -27,7 +26,7 @@ import { createRouteSetBytes } from "./route-set-bytes.ts";
 import { RulingWatch } from "./ruling-watch.ts";
 import type { RulingPolicy } from "./rulings.ts";
 import { openSession } from "./session.ts";
-import type { Farewell, PlanStream, Session } from "./session.ts";
+import type { Farewell, Heard, PlanStream, Session } from "./session.ts";
 
 /** What a pusher needs. */
 export interface PusherOptions {
@@ -59,6 +58,9 @@ interface Link {
 /** How long an agent may take over its first message, in ms. */
 const HELLO_DEADLINE_MS = 10_000;
 
+/** How often deadlines are looked at: an agent is cut, and the gate left, at most this much later than said. */
+const TEND_MS = 250;
+
 /** Deltas made in one turn of the event loop: under a ms, so that agents work while the deltas of others are made. */
 const SENDS_PER_TURN = 16;
 
@@ -83,11 +85,21 @@ export class Pusher {
         this.#serialise(record);
         this.#follow(state);
       }),
+      this.#tend(),
       this.#rulings.start(() => [...this.#links.values()].map(({ stream }) => stream)),
       engine.onHaltChange((halted) => {
         if (halted === undefined) this.#catchUp();
       }),
     ];
+  }
+
+  /** Watches over what streams wait for. Returns how to stop. */
+  #tend(): () => void {
+    const timer = setInterval(() => {
+      const nowMs = performance.now();
+      for (const { stream } of this.#links.values()) stream.tend(nowMs);
+    }, TEND_MS).unref();
+    return () => clearInterval(timer);
   }
 
   /** Streams that stayed open through a halt get what was withheld: no commit need come to wake them. */
@@ -135,7 +147,7 @@ export class Pusher {
       });
     }
     if (first instanceof Undecodable) return undecodable(first.reason);
-    if (first.message.case !== "hello") {
+    if ("digest" in first || first.message.case !== "hello") {
       return refuse({ code: "FIELD_REQUIRED", field: "hello", message: "the first message of a stream is a hello" });
     }
     const hello = fromHello(first.message.value);
@@ -158,7 +170,7 @@ export class Pusher {
     const { engine, log, metrics } = this.#options;
     const link = this.#open(hello, call, session);
     const stopGrants = handOutGrants({ cluster: hello.cluster, session, ...this.#options });
-    stream.on("data", (message: ConnectRequest | Undecodable) => this.#hear(link, message));
+    stream.on("data", (message: Heard) => this.#hear(link, message));
     stream.resume();
     log.info({ cluster: hello.cluster, bootId: hello.bootId, version: hello.agentVersion }, "plan stream opened");
     link.stream.wake();
@@ -222,15 +234,16 @@ export class Pusher {
     };
   }
 
-  #hear(link: Link, message: ConnectRequest | Undecodable): void {
+  #hear(link: Link, message: Heard): void {
     const heard = this.#understand(link, message);
     if (heard.ok) return;
     this.#options.log.warn({ cluster: link.hello.cluster, ...heard.refusal }, "agent message refused");
     link.session.end({ code: heard.refusal.code, detail: heard.refusal.message, refusal: heard.refusal });
   }
 
-  #understand({ stream, hello }: Link, message: ConnectRequest | Undecodable): Result<void, Refusal> {
+  #understand({ stream, hello }: Link, message: Heard): Result<void, Refusal> {
     if (message instanceof Undecodable) return undecodable(message.reason);
+    if ("digest" in message) return stream.acknowledge(message);
     const { message: said } = message;
     if (said.case === "resync") return ok(stream.resync());
     if (said.case !== "acknowledgement") {
@@ -290,10 +303,10 @@ export class Pusher {
 /** Codes of agents become metric labels only in the form that codes have. */
 const PLAIN_CODE = /^[A-Z][A-Z_]{1,40}$/;
 
-async function firstMessage(stream: PlanStream, session: Session): Promise<ConnectRequest | Undecodable | undefined> {
+async function firstMessage(stream: PlanStream, session: Session): Promise<Heard | undefined> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(undefined), HELLO_DEADLINE_MS).unref();
-    stream.once("data", (message: ConnectRequest | Undecodable) => {
+    stream.once("data", (message: Heard) => {
       clearTimeout(timer);
       // What comes before the hello was judged waits in the stream.
       stream.pause();

@@ -1,10 +1,19 @@
-import type { ConnectRequestSchema, ConnectResponseSchema } from "../../../../proto/gen/weir/v1/agent_pb.ts";
+import type {
+  ConnectRequest,
+  ConnectRequestSchema,
+  ConnectResponseSchema,
+} from "../../../../proto/gen/weir/v1/agent_pb.ts";
 import type { Refusal } from "../../../model/refusal.ts";
+import type { AgentAcknowledgement } from "../../../wire/link.ts";
 import type { Call, Duplex } from "../bind.ts";
+import type { Undecodable } from "../strange-fields.ts";
 import type { Downward } from "./agent-stream.ts";
 
-/** The gRPC side of a plan stream. */
-export type PlanStream = Duplex<typeof ConnectRequestSchema, typeof ConnectResponseSchema>;
+/** The gRPC side of a plan stream; plain acknowledgements are read directly. */
+export type PlanStream = Duplex<typeof ConnectRequestSchema, typeof ConnectResponseSchema, AgentAcknowledgement>;
+
+/** What comes on it. */
+export type Heard = ConnectRequest | AgentAcknowledgement | Undecodable;
 
 /** How a session ended from this side. `code` goes to the agent, and to the metrics. */
 export interface Farewell {
