@@ -14,6 +14,7 @@ import { percent, percentOfOne, rate } from "./notation.ts";
 import { time } from "./option.ts";
 import { Progress } from "./progress.ts";
 import type { Session } from "./session.ts";
+import { survivalLines } from "./survival.ts";
 import { shiftTable } from "./shift/list.ts";
 import { table } from "./table.ts";
 import { harmless } from "./terminal.ts";
@@ -61,9 +62,11 @@ async function watchStatus(
 /** The whole status as lines. */
 export function statusLines(message: GetStatusResponse, paint: Paint): readonly string[] {
   const shifts = message.runningShifts.length === 0 ? [] : ["", ...shiftTable(message.runningShifts, paint)];
+  const survival = survivalLines(message, paint);
   const replicas = message.replicas.map((replica) => replicaWords(replica, paint));
   return [
     ...sourceTable(message.sources, paint),
+    ...(survival.length === 0 ? [] : ["", ...survival]),
     "",
     ...clusterTable(message.clusters, paint),
     ...shifts,

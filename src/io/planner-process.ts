@@ -13,6 +13,7 @@ import { Pusher } from "./grpc/push/pusher.ts";
 import { openHttpServer } from "./http/http-server.ts";
 import { createMetrics } from "./http/metrics.ts";
 import type { Metrics } from "./http/metrics.ts";
+import { addSurvivalMetric } from "./http/survival-metric.ts";
 import { faultFields } from "./log.ts";
 import { mintAgentCredentials } from "./nats/accounts.ts";
 import { disconnect } from "./nats/connect.ts";
@@ -24,6 +25,7 @@ import type { ServerIdentity } from "./pki/server-identity.ts";
 import { startPlanRunner } from "./plan-worker-runner.ts";
 import { SYSTEM_RANDOMNESS } from "./randomness.ts";
 import type { Secrets } from "./secrets.ts";
+import { Survivals } from "./survivals.ts";
 
 /** A planner replica that serves. */
 export interface PlannerProcess {
@@ -97,7 +99,9 @@ async function startParts({ config, secrets, log, signal }: PlannerStart, stops:
   const identity = await openIdentity({ config, secrets, log });
   stops.add("certificate rotation", () => identity.close());
   const engine = openEngine(config, store, log, stops);
-  const parts = { config, secrets, log, metrics, store, engine, identity };
+  const survivals = new Survivals(config.settings);
+  addSurvivalMetric(metrics.registry, async () => survivals.of(engine.state(), engine.state().services.values()));
+  const parts = { config, secrets, log, metrics, store, engine, identity, survivals };
   // Reports first: a replica that starts to lead should not find every cluster silent.
   stops.add(
     "reports",
@@ -132,6 +136,7 @@ interface Parts {
   readonly store: Store;
   readonly engine: RunningEngine;
   readonly identity: ServerIdentity;
+  readonly survivals: Survivals;
 }
 
 async function openIdentity({
@@ -186,7 +191,7 @@ function intake({ engine, metrics }: Parts) {
 }
 
 async function openServers(parts: Parts, stops: Stops): Promise<PlannerServers> {
-  const { config, secrets, log, metrics, store, engine, identity } = parts;
+  const { config, secrets, log, metrics, store, engine, identity, survivals } = parts;
   const { authority, fleetSigner } = secrets;
   const advertised = told(config);
   const pusher = new Pusher({
@@ -226,6 +231,7 @@ async function openServers(parts: Parts, stops: Stops): Promise<PlannerServers> 
       operatorAddresses: advertised.operator,
       replicas: roll.list,
       settings: config.settings,
+      survivals,
     },
   });
   stops.add("gRPC listeners", async () => servers.close());

@@ -21,12 +21,16 @@ import { toSequence } from "./position.ts";
 import { selectServices } from "./service.ts";
 import { defaultSplit, selectShifts, toShift } from "./shift.ts";
 import { toDestination } from "./split.ts";
+import { toSurvivals, toSurvivalSummary } from "./survival.ts";
+import type { Survivals } from "./survival.ts";
 
 /** What a status is made from: what is decided, what is seen, and who serves. */
 export interface Seen {
   readonly state: FleetState;
   readonly observed: Observed;
   readonly replicas: readonly MessageInitShape<typeof ReplicaStatusSchema>[];
+  /** Of the services that are asked for. */
+  readonly survivals: Survivals;
 }
 
 /** The fleet at a glance. Refuses UNKNOWN_SERVICE. */
@@ -34,7 +38,7 @@ export function statusOf(
   { service }: Pick<GetStatusRequest, "service">,
   seen: Seen,
 ): Result<MessageInitShape<typeof GetStatusResponseSchema>, Refusal> {
-  const { state, observed, replicas } = seen;
+  const { state, observed, replicas, survivals } = seen;
   const services = selectServices(state, service);
   if (!services.ok) return services;
   const clusters = [...state.clusters.values()].toSorted((a, b) => compareNames(a.spec.cluster, b.spec.cluster));
@@ -46,6 +50,8 @@ export function statusOf(
       .filter((shift) => !hasEnded(shift))
       .map((shift) => toShift(shift, state)),
     sequence: toSequence(state.sequence),
+    survivals: toSurvivals(survivals),
+    survivalSummary: toSurvivalSummary(survivals),
   });
 }
 

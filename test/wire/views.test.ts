@@ -12,12 +12,14 @@ import type { Observed } from "../../src/model/observed.ts";
 import type { RouteSet } from "../../src/model/plan.ts";
 import { DEFAULT_PACE_POLICY, DEFAULT_REQUEST_POLICY } from "../../src/model/service.ts";
 import type { Shift } from "../../src/model/shift.ts";
+import type { Survival } from "../../src/model/survival.ts";
 import { remainingWeight, toCluster } from "../../src/wire/cluster-view.ts";
 import { fromAcknowledgement, fromHello, toAcknowledgement, toHello } from "../../src/wire/link.ts";
 import { diffPlan, explainPlan, getPlan } from "../../src/wire/plan-view.ts";
 import { encodeRouteSet } from "../../src/wire/route-set.ts";
 import { toShift } from "../../src/wire/shift.ts";
 import { statusOf } from "../../src/wire/status.ts";
+import type { Survivals } from "../../src/wire/survival.ts";
 
 const EAST = "us-east" as ClusterId;
 const WEST = "eu-west" as ClusterId;
@@ -115,9 +117,13 @@ function seen(appliedHash: string | undefined, changes: object = {}): Observed {
   return { atMs: 0, collectingForMs: 0, clusters };
 }
 
+function byService(survivals: readonly (readonly [string, Survival])[]): Survivals {
+  return new Map(survivals.map(([service, survival]) => [service as ServiceId, survival]));
+}
+
 describe("statusOf", () => {
   function source(observed: Observed, state: FleetState = FLEET) {
-    const status = statusOf({ service: "" }, { state, observed, replicas: [] });
+    const status = statusOf({ service: "" }, { state, observed, replicas: [], survivals: new Map() });
     if (!status.ok) throw new Error(status.refusal.message);
     return status.value.sources?.[0];
   }
@@ -164,8 +170,41 @@ describe("statusOf", () => {
     expect(share).toEqual({ destination: { cluster: WEST, version: V1 }, intendedWeight: 2_500 });
   });
 
+  it("lists losses that are short or that the policy names, and counts the services", () => {
+    const loss = { cluster: EAST, shortRps: 0, isRequired: false, isCapacityUnknown: false };
+    const survivals: readonly (readonly [string, Survival])[] = [
+      ["a/calm", { shortRps: 0, losses: [loss, { ...loss, cluster: WEST, isCapacityUnknown: true }] }],
+      ["b/short", { shortRps: 0, losses: [loss, { ...loss, cluster: WEST, shortRps: 40, isRequired: true }] }],
+      ["c/named", { shortRps: 0, losses: [{ ...loss, isRequired: true }] }],
+      ["d/full", { shortRps: 7, losses: [{ ...loss, shortRps: 7 }] }],
+    ];
+    const status = statusOf(
+      { service: "" },
+      { state: FLEET, observed: seen(AFTER), replicas: [], survivals: byService(survivals) },
+    );
+    expect(status).toMatchObject({
+      ok: true,
+      value: {
+        survivals: [
+          { service: "b/short", shortRps: 0, losses: [{ cluster: WEST, shortRps: 40, isRequired: true }] },
+          { service: "c/named", shortRps: 0, losses: [{ cluster: EAST, shortRps: 0, isRequired: true }] },
+          { service: "d/full", shortRps: 7, losses: [{ cluster: EAST, shortRps: 7 }] },
+        ],
+        survivalSummary: {
+          services: 4,
+          survivingServices: 2,
+          servicesAgainstPolicy: 1,
+          servicesWithUnknownCapacity: 1,
+        },
+      },
+    });
+  });
+
   it("refuses a service that is not there", () => {
-    const status = statusOf({ service: "a/b" }, { state: FLEET, observed: seen(AFTER), replicas: [] });
+    const status = statusOf(
+      { service: "a/b" },
+      { state: FLEET, observed: seen(AFTER), replicas: [], survivals: new Map() },
+    );
     expect(status).toMatchObject({ refusal: { code: "UNKNOWN_SERVICE" } });
   });
 });

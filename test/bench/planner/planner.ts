@@ -7,6 +7,7 @@ import { Pusher } from "../../../src/io/grpc/push/pusher.ts";
 import { createMetrics } from "../../../src/io/http/metrics.ts";
 import { createServerIdentity } from "../../../src/io/pki/server-identity.ts";
 import { SYSTEM_RANDOMNESS } from "../../../src/io/randomness.ts";
+import { Survivals } from "../../../src/io/survivals.ts";
 import type { FleetEvent } from "../../../src/model/event.ts";
 import type { ClusterId } from "../../../src/model/ids.ts";
 import { DEFAULT_SETTINGS } from "../../../src/model/settings.ts";
@@ -87,6 +88,7 @@ export async function openBenchPlanner(options: BenchPlannerOptions): Promise<Be
       operatorAddresses: [],
       replicas: () => [],
       settings: DEFAULT_SETTINGS,
+      survivals: new Survivals(DEFAULT_SETTINGS),
     },
     certificates: { engine, authority, clock, log, ttlMs: HOUR_MS, agentAddresses: [] },
   });

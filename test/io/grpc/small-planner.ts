@@ -15,6 +15,7 @@ import type { Authority } from "../../../src/io/pki/authority.ts";
 import { createServerIdentity } from "../../../src/io/pki/server-identity.ts";
 import type { ServerIdentity } from "../../../src/io/pki/server-identity.ts";
 import { SYSTEM_RANDOMNESS } from "../../../src/io/randomness.ts";
+import { Survivals } from "../../../src/io/survivals.ts";
 import { DEFAULT_SETTINGS } from "../../../src/model/settings.ts";
 import { SmallEngine } from "./small-engine.ts";
 
@@ -110,6 +111,7 @@ async function serve(parts: Parts, socket: string): Promise<PlannerServers> {
       operatorAddresses: ["127.0.0.1:7443"],
       replicas: () => [],
       settings: DEFAULT_SETTINGS,
+      survivals: new Survivals(DEFAULT_SETTINGS),
     },
   });
 }

@@ -3,6 +3,7 @@ import type { ReplicaStatusSchema } from "../../../../proto/gen/weir/v1/traffic_
 import type { Clock, Engine, Randomness } from "../../../engine/ports.ts";
 import type { Settings } from "../../../model/settings.ts";
 import type { Authority } from "../../pki/authority.ts";
+import type { Survivals } from "../../survivals.ts";
 
 /** What the operators' API is made of. */
 export interface OperatorParts {
@@ -18,4 +19,6 @@ export interface OperatorParts {
   readonly replicas: () => readonly MessageInitShape<typeof ReplicaStatusSchema>[];
   /** For previews, which plan as the real thing does. */
   readonly settings: Settings;
+  /** Whether services outlive the loss of a cluster. */
+  readonly survivals: Pick<Survivals, "of">;
 }

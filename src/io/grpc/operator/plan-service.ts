@@ -1,6 +1,7 @@
 import type { PlanService } from "../../../../proto/gen/weir/v1/plan_pb.ts";
 import type { StatusService } from "../../../../proto/gen/weir/v1/traffic_pb.ts";
 import { diffPlan, explainPlan, getPlan } from "../../../wire/plan-view.ts";
+import { selectServices } from "../../../wire/service.ts";
 import { statusOf } from "../../../wire/status.ts";
 import type { Implementation } from "../bind.ts";
 import type { OperatorParts } from "./parts.ts";
@@ -15,9 +16,14 @@ export function planService({ engine }: OperatorParts): Implementation<typeof Pl
 }
 
 /** The fleet at a glance. */
-export function statusService({ engine, replicas }: OperatorParts): Implementation<typeof StatusService> {
+export function statusService({ engine, replicas, survivals }: OperatorParts): Implementation<typeof StatusService> {
   return {
-    getStatus: async (request) =>
-      statusOf(request, { state: engine.state(), observed: engine.observed(), replicas: replicas() }),
+    getStatus: async (request, { signal }) => {
+      const state = engine.state();
+      const services = selectServices(state, request.service);
+      if (!services.ok) return services;
+      const found = await survivals.of(state, services.value, signal);
+      return statusOf(request, { state, observed: engine.observed(), replicas: replicas(), survivals: found });
+    },
   };
 }
