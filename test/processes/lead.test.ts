@@ -86,6 +86,7 @@ describe("two planner processes on one log", { timeout: TEST_MS }, () => {
       );
       return leads === 1 && follows === 0;
     });
+    expect((await stage.http(follower, "/metrics"))?.body).toContain("# TYPE weir_loss_short_rps gauge\n");
   });
 
   it("a frozen leader that wakes up changes no plan and doubles no command", async () => {

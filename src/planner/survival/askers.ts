@@ -10,6 +10,7 @@ import { demandOf } from "../outlook.ts";
 import { policyOf } from "../policy.ts";
 import { doubtsReadiness } from "../readiness.ts";
 import { releasedSplit } from "../released.ts";
+import { isEmptied } from "../room.ts";
 
 /** Callers that may go to the same destinations, wherever they are. */
 export interface Asker {
@@ -42,9 +43,7 @@ export function sceneOf(state: FleetState, service: ServiceState): Scene {
   const asking = sources.filter(({ demandRps }) => demandRps > 0);
   // Where nobody is known to ask for anything, it still shows which clusters would serve.
   const seeing = asking.length > 0 ? asking : sources.slice(0, 1);
-  const views = isAlikeForAll(state, service)
-    ? alikeViews(seeing, state, service)
-    : seeing.map((source) => viewOf(source, state, service));
+  const views = viewsOf(seeing, state, service);
   const sent = sources.flatMap(({ now }) => (now ?? []).filter(({ weight }) => weight > 0));
   return {
     service,
@@ -71,37 +70,54 @@ function livingSources(state: FleetState, service: ServiceState): readonly Sourc
 }
 
 /**
- * Whether what a destination offers is the same for every living source, but for what `nearest` makes of it: nothing is held
- * to what it has, and nothing serves its own cluster alone. So it is mostly, and one look then stands for all.
+ * What each source sees, as `offersTo` has it. Most of it is the same for all, but for what `nearest` makes of it, so that one
+ * look stands for every source; each looks for itself only where a destination treats sources differently.
  */
-function isAlikeForAll(state: FleetState, service: ServiceState): boolean {
-  if (policyOf(service.spec).isolation === "strict" || doubtsReadiness(state, service)) return false;
-  return service.spec.deployments.every(({ cluster }) => {
-    const found = state.clusters.get(cluster);
-    if (found?.membership !== "active" || found.verdict === "dead") return true;
-    if (found.isCordoned || found.isQuarantined || found.ramp !== undefined) return false;
-    return !isUnproven(found) && gatewayOf(found) !== undefined;
+function viewsOf(sources: readonly Source[], state: FleetState, service: ServiceState): readonly View[] {
+  const policy = policyOf(service.spec);
+  const isDoubted = doubtsReadiness(state, service);
+  const homes = homesOf(service);
+  const particular = particularClusters(state, service, isDoubted);
+  const stranger = sources.find(({ cluster }) => !homes.has(cluster)) ?? sources[0];
+  if (stranger === undefined) return [];
+  const general = runningWhere(service, (cluster) => !particular.has(cluster));
+  const shared = offersTo({ source: stranger.cluster, now: undefined, isDoubted }, state, general);
+  const special = runningWhere(service, (cluster) => particular.has(cluster));
+  return sources.map((source) => {
+    const { cluster, now } = source;
+    if (policy.isolation === "strict") {
+      // Nobody leaves home: what is elsewhere is no offer.
+      const home = runningWhere(service, (found) => found === cluster);
+      return { source, offers: offersTo({ source: cluster, now: within(now, home), isDoubted }, state, home) };
+    }
+    if (particular.size === 0 && !(policy.isolation === "nearest" && homes.has(cluster)))
+      return { source, offers: shared };
+    const own = offersTo({ source: cluster, now: within(now, special), isDoubted }, state, special);
+    return { source, offers: boundBy([...shared, ...own], { source: cluster, policy }) };
   });
 }
 
-function alikeViews(sources: readonly Source[], state: FleetState, service: ServiceState): readonly View[] {
-  const policy = policyOf(service.spec);
-  const homes = homesOf(service);
-  const stranger = sources.find(({ cluster }) => !homes.has(cluster)) ?? sources[0];
-  if (stranger === undefined) return [];
-  const offers = offersTo({ source: stranger.cluster, now: undefined, isDoubted: false }, state, service);
-  return sources.map((source) => ({
-    source,
-    offers:
-      policy.isolation === "nearest" && homes.has(source.cluster)
-        ? boundBy(offers, { source: source.cluster, policy })
-        : offers,
-  }));
+/** Clusters whose destinations are held to what they have of each source, or serve their own callers alone. */
+function particularClusters(state: FleetState, service: ServiceState, isDoubted: boolean): ReadonlySet<ClusterId> {
+  const found = [...homesOf(service)].filter((name) => {
+    const cluster = state.clusters.get(name);
+    if (cluster?.membership !== "active" || cluster.verdict === "dead") return false;
+    if (cluster.isCordoned || cluster.isQuarantined || cluster.ramp !== undefined) return true;
+    return isUnproven(cluster) || gatewayOf(cluster) === undefined;
+  });
+  const empty = service.spec.deployments.filter((destination) => isDoubted && isEmptied(service, destination));
+  return new Set([...found, ...empty.map(({ cluster }) => cluster)]);
 }
 
-function viewOf(source: Source, state: FleetState, service: ServiceState): View {
-  const isDoubted = doubtsReadiness(state, service);
-  return { source, offers: offersTo({ source: source.cluster, now: source.now, isDoubted }, state, service) };
+/** The service as if it ran in some of its clusters only. */
+function runningWhere(service: ServiceState, runsIn: (cluster: ClusterId) => boolean): ServiceState {
+  const deployments = service.spec.deployments.filter(({ cluster }) => runsIn(cluster));
+  return { ...service, spec: { ...service.spec, deployments } };
+}
+
+/** What of a split goes to where the service runs; undefined still means that nothing was released. */
+function within(now: Split | undefined, { spec }: ServiceState): Split | undefined {
+  return now?.filter(({ destination }) => spec.deployments.some(({ cluster }) => cluster === destination.cluster));
 }
 
 function homesOf({ spec }: ServiceState): ReadonlySet<ClusterId> {

@@ -46,9 +46,8 @@ function missingOf(parties: readonly Party[], places: Places): number {
   const confined = parties.filter(({ offers }) => offers.length < 2);
   const missing = confined.reduce((sum, party) => sum + party.rps - take(party, places, room), 0);
   const others = parties.filter(({ offers }) => offers.length > 1);
-  const [only] = others;
-  if (only === undefined) return missing;
-  if (others.length === 1) return missing + only.rps - take(only, places, room);
+  const filled = fillInTurn(others, places, room);
+  if (filled.isBest) return missing + filled.missingRps;
   const crowds = pooled(others).flatMap((party) => crowdsOf(party, places, room));
   return missing + crowds.reduce((sum, { rps }) => sum + rps, 0) - placeable(crowds, room);
 }
@@ -83,15 +82,34 @@ function poolOf(group: readonly Party[]): Party {
   };
 }
 
-/** Fills places up to the ceilings of a party that nobody competes with. Says how many requests per second they take. */
+/**
+ * Lets one party after the other fill places, those with the fewest first. That is as good as can be for one party alone, where
+ * everybody finds room, and where no room is left: mostly, so that it saves the search for the best.
+ */
+function fillInTurn(parties: readonly Party[], places: Places, before: readonly number[]) {
+  const room = [...before];
+  const inTurn = parties.toSorted((a, b) => a.offers.length - b.offers.length);
+  const missingRps = inTurn.reduce((sum, party) => sum + party.rps - take(party, places, room), 0);
+  const demandRps = parties.reduce((sum, { rps }) => sum + rps, 0);
+  const isBest = parties.length < 2 || missingRps <= NOTHING * demandRps || room.every((rps) => rps <= 0);
+  return { missingRps, isBest };
+}
+
+/** Fills places for a party, first those that take a part of it only. Says how many requests per second they take. */
 function take({ rps, offers, ceilingsRps }: Party, { indices }: Places, room: number[]): number {
   let left = rps;
-  for (const [at, { key }] of offers.entries()) {
-    const place = indices.get(key) ?? 0;
-    const taken = Math.min(left, ceilingsRps[at] ?? 0, room[place] ?? 0);
-    left -= taken;
-    room[place] = (room[place] ?? 0) - taken;
-  }
+  const fill = (isPartial: boolean): void => {
+    for (const [at, { key }] of offers.entries()) {
+      const mostRps = ceilingsRps[at] ?? 0;
+      if (mostRps < rps !== isPartial) continue;
+      const place = indices.get(key) ?? 0;
+      const taken = Math.min(left, mostRps, room[place] ?? 0);
+      left -= taken;
+      room[place] = (room[place] ?? 0) - taken;
+    }
+  };
+  fill(true);
+  fill(false);
   return rps - left;
 }
 
