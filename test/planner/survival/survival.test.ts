@@ -107,6 +107,16 @@ describe("survivalOf", () => {
     expect(short(survival(narrow, { policy: { maxShare: 0.4 } }))).toEqual({ a: 44, b: 44, c: 12, d: 12 });
   });
 
+  it("keeps each source to that share by what it asks of each version", () => {
+    const clusters = {
+      a: { demandRps: 100, versions: { v1: 1_000, v2: 1_000 } },
+      b: { demandRps: 100, versions: { v1: 10, v2: 1_000 } },
+    };
+    const released = { a: { "a/v1": 10_000 }, b: { "b/v2": 10_000 } };
+    // Half of a's 100 may go to a/v1, and b/v1 has room for 8; b's v2 finds 50 at both.
+    expect(survival(clusters, { released, policy: { maxShare: 0.5 } }).shortRps).toBeCloseTo(42);
+  });
+
   it("sends callers where others cannot go, so that those find room", () => {
     // The quarantined south serves its own callers alone, who may also go to east and west.
     const state = { isQuarantined: true };
