@@ -1,4 +1,4 @@
-import type { NameTable } from "./name-table.ts";
+import type { MessageTable, NameTable } from "./name-table.ts";
 
 /**
  * Reads protobuf bytes in the one form that canonical serialisers write: fields in the order of their numbers, tags of
@@ -46,6 +46,22 @@ export class CanonicalBytes {
   leave(outer: number): void {
     if (this.#at !== this.#end) this.refuse();
     this.#end = outer;
+  }
+
+  /** The message that must be next, as `read` makes it of its fields, or made it before. */
+  message<T>(tag: number, table: MessageTable<T>, read: (from: CanonicalBytes) => T): T {
+    const outer = this.enter(tag);
+    const [start, end] = [this.#at, this.#end];
+    const known = this.#isOdd ? undefined : table.find(this.#bytes, start, end);
+    if (known === undefined) {
+      const value = read(this);
+      this.leave(outer);
+      if (!this.#isOdd) table.keep(this.#bytes, { start, end, value });
+      return value;
+    }
+    this.#at = end;
+    this.#end = outer;
+    return known;
   }
 
   /** The name that must be next. */

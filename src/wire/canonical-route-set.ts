@@ -9,7 +9,7 @@ import type { Match, Reach, Route, RouteSet, Rule } from "../model/plan.ts";
 import { DEFAULT_REQUEST_POLICY } from "../model/service.ts";
 import type { RequestPolicy } from "../model/service.ts";
 import { CanonicalBytes } from "./canonical-bytes.ts";
-import { NameTable } from "./name-table.ts";
+import { MessageTable, NameTable } from "./name-table.ts";
 import { isHost, PORT } from "./host.ts";
 import { RETRIES_MAX, TIMEOUT_MS_MAX } from "./request-policy.ts";
 import { PROTOCOL_WORDS, RETRY_SCOPE_WORDS } from "./words.ts";
@@ -18,6 +18,7 @@ import { PROTOCOL_WORDS, RETRY_SCOPE_WORDS } from "./words.ts";
 const SLOTS = 4_096;
 
 const LABELS = new NameTable(SLOTS, (text) => badName(text) === undefined);
+const DESTINATIONS = new MessageTable<Destination>(SLOTS);
 const SERVICES = new NameTable(SLOTS, (text) => badServiceName(text) === undefined);
 const ADDRESSES = new NameTable(SLOTS, isHost);
 
@@ -104,10 +105,12 @@ function shareIn(from: CanonicalBytes): Weighted {
 
 /** The field has number 1 wherever a destination stands. */
 function destinationIn(from: CanonicalBytes): Destination {
-  const outer = from.enter(TAG.weighted.destination);
+  return from.message(TAG.weighted.destination, DESTINATIONS, fieldsOfDestination);
+}
+
+function fieldsOfDestination(from: CanonicalBytes): Destination {
   const cluster = from.name<ClusterId>(TAG.destination.cluster, LABELS);
   const version = from.name<Version>(TAG.destination.version, LABELS);
-  from.leave(outer);
   return { cluster, version };
 }
 

@@ -9,7 +9,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 export class Preserialized {
   readonly bytes: Buffer;
   constructor(bytes: Uint8Array) {
-    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 }
 

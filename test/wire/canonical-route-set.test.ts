@@ -33,6 +33,20 @@ describe("the reader of canonical route sets", () => {
     );
   });
 
+  it("gives route sets that name the same destination one value for it", () => {
+    // Of several, two may come to one slot of the table.
+    const single = plain.filter(({ reaches }) => reaches.length === 1);
+    fc.assert(
+      fc.property(single, (value) => {
+        const { bytes } = encodeRouteSet(value);
+        const [first, second] = [readCanonicalRouteSet(bytes), readCanonicalRouteSet(bytes)];
+        expect(first).toEqual(value);
+        expect(second?.reaches[0]?.destination).toBe(first?.reaches[0]?.destination);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
   it("leaves rules with headers to the general reader", () => {
     fc.assert(
       fc.property(
