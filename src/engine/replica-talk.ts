@@ -50,10 +50,12 @@ export class ReplicaTalk {
 
   /** Listens from now on. */
   open(): void {
-    const { bus, replica } = this.#parts;
+    const { bus, halts, replica } = this.#parts;
     this.#stops.push(
       bus.onHeartbeat((heartbeat) => this.#hear(heartbeat)),
       bus.onForward(replica, async (command) => await this.#answer(command)),
+      // Whoever asks another replica how this one is should not hear for half a second that all is well.
+      halts.onReason(() => this.say()),
     );
   }
 

@@ -55,7 +55,10 @@ describe("a store that was restored from an older copy", { timeout: TEST_MS }, (
     for (const replica of ["p1", "p2"]) await untilHalted(replica);
     const status = await stage.weir(["status"]);
     expect(status.out).toMatch(/publishes nothing: STORE_ROLLED_BACK/);
-    for (const { halted } of await stage.replicas("p1")) expect(halted).toMatch(/^STORE_ROLLED_BACK/);
+    await stage.until("either replica says of both that they are halted", async () => {
+      const known = await Promise.all([stage.replicas("p1"), stage.replicas("p2")]);
+      return known.flat().every(({ halted }) => halted?.startsWith("STORE_ROLLED_BACK") === true);
+    });
     const refused = await stage.weir(["cluster", "cordon", "east"]);
     expect(refused).toMatchObject({ code: 1, err: expect.stringContaining("STORE_ROLLED_BACK") });
     expect(await held()).toEqual(before);
