@@ -85,6 +85,9 @@ export type LoadCurve =
       readonly capacityRps?: number;
     };
 
+/** Work that a request is assumed to be where only a capacity is known, ms. */
+export const DEFAULT_MEAN_WORK_MS = 20;
+
 /** What a service's plan minimises: latency + egress price / `dollarsPerRequestMs`, per request. */
 export interface Objective {
   /** What a millisecond of one request is worth, dollars; infinite: latency alone. */

@@ -1,5 +1,6 @@
 import type { DestinationKey, Split } from "../model/destination.ts";
 import { keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
+import { DEFAULT_MEAN_WORK_MS } from "../model/fleet-document.ts";
 import type { LoadCurve } from "../model/fleet-document.ts";
 import type { ClusterId } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
@@ -14,15 +15,12 @@ export function wayMs({ rttMs, egressDollarsPerGb }: Offer, valuation: Valuation
   return rttMs + (valuation === undefined ? 0 : priceMs(egressDollarsPerGb, valuation));
 }
 
-/** Work that a request is assumed to be where only a capacity is known, ms. */
-const ASSUMED_WORK_MS = 20;
-
 /** As declared; else that of servers whose requests take a usual time; nothing known: latency that does not depend on load. */
 export function curveOf(offer: Offer | undefined): LoadCurve {
   if (offer?.curve !== undefined) return offer.curve;
   if (offer?.capacityRps === undefined) return { kind: "polynomial", baseMs: 0, coefficient: 0, exponent: 1 };
-  const servers = (offer.capacityRps * ASSUMED_WORK_MS) / 1_000;
-  return { kind: "queue", servers, meanWorkMs: ASSUMED_WORK_MS, squaredVariation: 1 };
+  const servers = (offer.capacityRps * DEFAULT_MEAN_WORK_MS) / 1_000;
+  return { kind: "queue", servers, meanWorkMs: DEFAULT_MEAN_WORK_MS, squaredVariation: 1 };
 }
 
 /**

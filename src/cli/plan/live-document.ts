@@ -1,10 +1,10 @@
 import type { Cluster } from "../../../proto/gen/weir/v1/fleet_pb.ts";
 import { Membership, Verdict } from "../../../proto/gen/weir/v1/fleet_pb.ts";
 import type { Service, SourceStatus } from "../../../proto/gen/weir/v1/traffic_pb.ts";
-import { DEFAULT_MEAN_WORK_MS, DEFAULT_SQUARED_VARIATION } from "../../io/yaml/fleet/destinations.ts";
+import { DEFAULT_SQUARED_VARIATION } from "../../io/yaml/fleet/destinations.ts";
 import { priceRateOf } from "../../io/yaml/fleet/objective.ts";
 import { DEFAULTS } from "../../io/yaml/fleet-document.ts";
-import { DEFAULT_DOLLARS_PER_REQUEST_MS } from "../../model/fleet-document.ts";
+import { DEFAULT_DOLLARS_PER_REQUEST_MS, DEFAULT_MEAN_WORK_MS } from "../../model/fleet-document.ts";
 import type {
   DocumentCluster,
   DocumentDestination,

@@ -1,11 +1,9 @@
+import { DEFAULT_MEAN_WORK_MS } from "../../../model/fleet-document.ts";
 import type { DocumentDestination, LoadCurve } from "../../../model/fleet-document.ts";
 import type { ClusterId, Version } from "../../../model/ids.ts";
 import type { Fields } from "../fields.ts";
 import { EXPONENT, POSITIVE } from "./measures.ts";
 import { nameOf, unknownCluster } from "./names.ts";
-
-/** Mean work of a request where only a capacity is declared, ms. */
-export const DEFAULT_MEAN_WORK_MS = 20;
 
 /** Squared coefficient of variation where none is given: exponential service times. */
 export const DEFAULT_SQUARED_VARIATION = 1;
