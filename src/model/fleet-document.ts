@@ -88,6 +88,14 @@ export type LoadCurve =
 /** Work that a request is assumed to be where only a capacity is known, ms. */
 export const DEFAULT_MEAN_WORK_MS = 20;
 
+/** Squared coefficient of variation where nobody says: exponential service times. */
+export const DEFAULT_SQUARED_VARIATION = 1;
+
+/** Servers that are full at a capacity: `capacityRps * meanWorkMs / 1000`, not always a whole number. */
+export function serversFor(capacityRps: number, meanWorkMs: number): number {
+  return (capacityRps * meanWorkMs) / 1_000;
+}
+
 /** What a service's plan minimises: latency + egress price / `dollarsPerRequestMs`, per request. */
 export interface Objective {
   /** What a millisecond of one request is worth, dollars; infinite: latency alone. */

@@ -1,6 +1,6 @@
 import type { DestinationKey, Split } from "../model/destination.ts";
 import { keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
-import { DEFAULT_MEAN_WORK_MS } from "../model/fleet-document.ts";
+import { DEFAULT_MEAN_WORK_MS, DEFAULT_SQUARED_VARIATION, serversFor } from "../model/fleet-document.ts";
 import type { LoadCurve } from "../model/fleet-document.ts";
 import type { ClusterId } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
@@ -19,8 +19,13 @@ export function wayMs({ rttMs, egressDollarsPerGb }: Offer, valuation: Valuation
 export function curveOf(offer: Offer | undefined): LoadCurve {
   if (offer?.curve !== undefined) return offer.curve;
   if (offer?.capacityRps === undefined) return { kind: "polynomial", baseMs: 0, coefficient: 0, exponent: 1 };
-  const servers = (offer.capacityRps * DEFAULT_MEAN_WORK_MS) / 1_000;
-  return { kind: "queue", servers, meanWorkMs: DEFAULT_MEAN_WORK_MS, squaredVariation: 1 };
+  const servers = serversFor(offer.capacityRps, DEFAULT_MEAN_WORK_MS);
+  return {
+    kind: "queue",
+    servers,
+    meanWorkMs: DEFAULT_MEAN_WORK_MS,
+    squaredVariation: DEFAULT_SQUARED_VARIATION,
+  };
 }
 
 /**

@@ -5,15 +5,16 @@ import { compareNames } from "../model/ids.ts";
 import { costOfSplits } from "./cost.ts";
 import type { SourceOutlook } from "./outlook.ts";
 import type { Planning, Target } from "./target.ts";
-import { drainingWeight, forbiddenWeight, loadsOf, lostWeight, strayedWeight } from "./target.ts";
+import { capacitiesOf, drainingWeight, forbiddenWeight, loadsOf, lostWeight, strayedWeight } from "./target.ts";
 
 /** Plans fill limits to the brim: what exceeds one by less than this is no reason to move, or every flutter would be. */
 const LIMIT_SLACK = 0.02;
 
 /**
  * Where the sources are to come to: their targets, or, where a move would gain callers less than `moveGainMin` of what they
- * spend, where they are. A source that has nothing yet, loses something, must leave something, sends what its
- * policy wants elsewhere, or returns step by step makes all move, and so does a limit that is exceeded now and would be kept. What somebody pinned is not weighed.
+ * spend, where they are. A source that has nothing yet, loses something, must leave something, sends what its policy wants
+ * elsewhere, or returns step by step makes all move, and so does a limit that is exceeded now and would be kept. What
+ * somebody pinned is not weighed.
  */
 export function worthwhile(targets: readonly Target[], planning: Planning): readonly Target[] {
   const { sources, settings, valuation, service } = planning;
@@ -57,11 +58,11 @@ function staying(target: Target, gain: number): Target {
 /** Requests per second that splits put on destinations beyond their limits. */
 function excessRps(splits: ReadonlyMap<ClusterId, Split>, { sources, settings }: Planning): number {
   const loads = loadsOf(splits, sources);
-  const offers = new Map(sources.flatMap((source) => source.offers).map((offer) => [offer.key, offer]));
+  const capacities = capacitiesOf(sources);
   return [...loads]
     .toSorted(([a], [b]) => compareNames(a, b))
     .reduce((sum, [key, loadRps]) => {
-      const limitRps = (offers.get(key)?.capacityRps ?? Infinity) * settings.utilisationMax;
+      const limitRps = (capacities.get(key) ?? Infinity) * settings.utilisationMax;
       return sum + Math.max(0, loadRps - limitRps * (1 + LIMIT_SLACK));
     }, 0);
 }

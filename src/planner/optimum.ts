@@ -8,7 +8,7 @@ import { curveOf, wayMs } from "./cost.ts";
 import { Ledger } from "./ledger.ts";
 import { optimise } from "./optimise/optimise.ts";
 import type { TransportPlan, TransportProblem } from "./optimise/problem.ts";
-import { isLocal, pairsOf, ROUNDS, tableOf } from "./rounds.ts";
+import { compareFlows, isLocal, pairsOf, ROUNDS, tableOf } from "./rounds.ts";
 import type { Pair, Round } from "./rounds.ts";
 
 /**
@@ -68,9 +68,7 @@ function solve(pairs: readonly Pair[], round: Round, books: Books): void {
 
 function gridOf(pairs: readonly Pair[]): Grid {
   const byFlow = Map.groupBy(pairs, ({ flow }) => flow);
-  const flows = [...byFlow.keys()].toSorted(
-    (a, b) => compareNames(a.source, b.source) || compareNames(a.version, b.version),
-  );
+  const flows = [...byFlow.keys()].toSorted(compareFlows);
   const keys = [...new Set(pairs.map(({ offer }) => offer.key))].toSorted(compareNames);
   const rows = flows.map((flow) => {
     const its = new Map((byFlow.get(flow) ?? []).map((pair) => [pair.offer.key, pair]));

@@ -6,6 +6,7 @@ import type { RouteSet } from "../model/plan.ts";
 import { offersTo } from "./eligible.ts";
 import { doubtsReadiness } from "./readiness.ts";
 import type { Offer } from "./eligible.ts";
+import { demandOf as offeredDemandOf } from "./room.ts";
 
 /** One source cluster of a service: what it asks for, what it sends now, and what it could use. */
 export interface SourceOutlook {
@@ -47,9 +48,8 @@ function sourceOutlook({ cluster, isDoubted }: Viewpoint, state: FleetState, ser
 }
 
 /** Requests per second that a cluster's callers ask for; 0 when it is dead. Declared demand wins over what was measured. */
-export function demandOf(cluster: ClusterId, state: FleetState, { spec, demandRps }: ServiceState): number {
-  if (state.clusters.get(cluster)?.verdict === "dead") return 0;
-  return spec.demandRps[cluster] ?? demandRps[cluster] ?? 0;
+export function demandOf(cluster: ClusterId, state: FleetState, service: ServiceState): number {
+  return state.clusters.get(cluster)?.verdict === "dead" ? 0 : offeredDemandOf(service, cluster);
 }
 
 function releasedTo(cluster: ClusterId, state: FleetState, service: ServiceState): RouteSet | undefined {

@@ -1,4 +1,4 @@
-import type { DestinationKey, Split } from "../model/destination.ts";
+import type { Split } from "../model/destination.ts";
 import { sameSplit } from "../model/destination.ts";
 import type { FleetState, ServiceState } from "../model/fleet.ts";
 import { compareNames } from "../model/ids.ts";
@@ -17,7 +17,7 @@ import { routeSetOf, withAllowedFallbacks } from "./route-sets.ts";
 import { stepAll } from "./step.ts";
 import type { Step } from "./step.ts";
 import { stepLimitOf } from "./step-limit.ts";
-import { allowedOffers, forbiddenWeight, loadsOf, settle } from "./target.ts";
+import { allowedOffers, capacitiesOf, forbiddenWeight, loadsOf, settle } from "./target.ts";
 import type { Planning, Target } from "./target.ts";
 import { drainsOf, runningShifts } from "./urgency.ts";
 import { valuationOf } from "./valuation.ts";
@@ -60,11 +60,11 @@ function planService(state: FleetState, service: ServiceState, settings: Setting
   const wishes = sources.map((source) => wishOf(source, planning));
   const { targets: wanted, overload } = settle(wishes, planning);
   const isEmergency = wanted.some((target) => isConcerned(target, planning));
-  const isRoutine = !isEmergency && calmUrgency(planning) === "routine";
-  const targets = isRoutine && settings.allocation === "optimum" ? worthwhile(wanted, planning) : wanted;
+  const urgency = isEmergency ? "emergency" : calmUrgency(planning);
+  const isWeighed = urgency === "routine" && settings.allocation === "optimum";
+  const targets = isWeighed ? worthwhile(wanted, planning) : wanted;
   const rescue = isEmergency ? rescueOf(targets, planning) : undefined;
   const steps = rescue === undefined ? orderlySteps(targets, planning) : rescue.map(stepAtOnce);
-  const urgency = isEmergency ? "emergency" : calmUrgency(planning);
   const routeSets = routeSetsOf(steps, planning);
   return {
     service: service.spec.service,
@@ -84,7 +84,7 @@ function aimOf(
   { allocation }: Settings,
   sources: readonly SourceOutlook[],
 ): Pick<Planning, "allocator" | "valuation"> {
-  const prices = sources.flatMap(({ offers }) => offers.map(({ egressDollarsPerGb }) => egressDollarsPerGb));
+  const prices = () => sources.flatMap(({ offers }) => offers.map(({ egressDollarsPerGb }) => egressDollarsPerGb));
   return { allocator: allocation === "optimum" ? optimum : waterfall, valuation: valuationOf(spec, prices) };
 }
 
@@ -114,13 +114,8 @@ function orderlySteps(targets: readonly Target[], planning: Planning): readonly 
     service: service.spec.service,
     loadsNow: loadsOf(now, sources),
     loadsThen: loadsOf(then, sources),
-    capacities: capacitiesOf(planning),
+    capacities: capacitiesOf(sources),
   });
-}
-
-function capacitiesOf({ sources }: Planning): ReadonlyMap<DestinationKey, number> {
-  const offers = sources.flatMap((source) => source.offers);
-  return new Map(offers.flatMap(({ key, capacityRps }) => (capacityRps === undefined ? [] : [[key, capacityRps]])));
 }
 
 /** Emergencies aside: an operator's change goes in waves, anything else at once. */

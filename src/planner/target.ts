@@ -130,6 +130,12 @@ export function loadsOf(
   return loads;
 }
 
+/** Requests per second that each destination can serve; those of which nobody knows are missing. */
+export function capacitiesOf(sources: readonly SourceOutlook[]): ReadonlyMap<DestinationKey, number> {
+  const offers = sources.flatMap((source) => source.offers);
+  return new Map(offers.flatMap(({ key, capacityRps }) => (capacityRps === undefined ? [] : [[key, capacityRps]])));
+}
+
 /** What a source sends now to destinations that cannot serve it. */
 export function lostWeight({ now, offers }: SourceOutlook): number {
   return offers

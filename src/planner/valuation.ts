@@ -8,13 +8,18 @@ export interface Valuation {
   readonly dollarsPerRequestMs: number;
 }
 
-/** Bytes of a gigabyte, as carriers bill it. */
-const GIGABYTE_BYTES = 1e9;
+/** Bytes of the gigabyte that prices are per. */
+const BYTES_PER_GB = 1e9;
+
+/** What one request's bytes cost, dollars. */
+export function dollarsPerRequest(egressDollarsPerGb: number, bytesPerRequest: number): number {
+  return (egressDollarsPerGb * bytesPerRequest) / BYTES_PER_GB;
+}
 
 /** Milliseconds that the price of one request weighs as much as. */
 export function priceMs(egressDollarsPerGb: number, { bytesPerRequest, dollarsPerRequestMs }: Valuation): number {
   if (dollarsPerRequestMs === Infinity || egressDollarsPerGb === 0) return 0;
-  return (egressDollarsPerGb * bytesPerRequest) / GIGABYTE_BYTES / dollarsPerRequestMs;
+  return dollarsPerRequest(egressDollarsPerGb, bytesPerRequest) / dollarsPerRequestMs;
 }
 
 /**
@@ -24,7 +29,7 @@ export function priceMs(egressDollarsPerGb: number, { bytesPerRequest, dollarsPe
  */
 export function valuationOf(
   { bytesPerRequest = 0, objective }: Pick<ServiceSpec, "bytesPerRequest" | "objective">,
-  egressDollarsPerGb: readonly number[],
+  egressDollarsPerGb: () => readonly number[],
 ): Valuation {
   switch (objective) {
     case undefined:
@@ -32,7 +37,7 @@ export function valuationOf(
     case "latency":
       return { bytesPerRequest, dollarsPerRequestMs: Infinity };
     case "price":
-      return { bytesPerRequest, dollarsPerRequestMs: decidingRate(egressDollarsPerGb, bytesPerRequest) };
+      return { bytesPerRequest, dollarsPerRequestMs: decidingRate(egressDollarsPerGb(), bytesPerRequest) };
     default:
       return { bytesPerRequest, ...objective };
   }
@@ -54,5 +59,5 @@ export function decidingRate(egressDollarsPerGb: readonly number[], bytesPerRequ
   if (highest === 0 || bytesPerRequest === 0) return Infinity;
   const steps = prices.slice(1).map((price, index) => price - (prices[index] ?? 0));
   const smallest = Math.max(Math.min(...steps), highest * PRICE_STEP_MIN);
-  return (smallest * bytesPerRequest) / GIGABYTE_BYTES / PRICE_DECIDES_MS;
+  return dollarsPerRequest(smallest, bytesPerRequest) / PRICE_DECIDES_MS;
 }

@@ -1,10 +1,9 @@
 import type { Cluster } from "../../../proto/gen/weir/v1/fleet_pb.ts";
 import { Membership, Verdict } from "../../../proto/gen/weir/v1/fleet_pb.ts";
 import type { Service, SourceStatus } from "../../../proto/gen/weir/v1/traffic_pb.ts";
-import { DEFAULT_SQUARED_VARIATION } from "../../io/yaml/fleet/destinations.ts";
-import { priceRateOf } from "../../io/yaml/fleet/objective.ts";
+import { pricesIn } from "../../io/yaml/fleet/objective.ts";
 import { DEFAULTS } from "../../io/yaml/fleet-document.ts";
-import { DEFAULT_DOLLARS_PER_REQUEST_MS, DEFAULT_MEAN_WORK_MS } from "../../model/fleet-document.ts";
+import { DEFAULT_MEAN_WORK_MS, DEFAULT_SQUARED_VARIATION, serversFor } from "../../model/fleet-document.ts";
 import type {
   DocumentCluster,
   DocumentDestination,
@@ -12,7 +11,6 @@ import type {
   FleetDocument,
   LoadCurve,
   Matrix,
-  Objective,
 } from "../../model/fleet-document.ts";
 import type { ClusterSpec } from "../../model/cluster.ts";
 import type { ClusterId } from "../../model/ids.ts";
@@ -20,6 +18,7 @@ import { keyOf } from "../../model/destination.ts";
 import type { Deployment, ServiceSpec } from "../../model/service.ts";
 import { OPEN_POLICY } from "../../model/service.ts";
 import { DEFAULT_SETTINGS } from "../../model/settings.ts";
+import { valuationOf } from "../../planner/valuation.ts";
 import { Checks } from "../../wire/checks.ts";
 import { clusterSpecOf } from "../../wire/cluster.ts";
 import { serviceSpecOf } from "../../wire/service.ts";
@@ -112,22 +111,16 @@ function serviceOf(spec: ServiceSpec, { sources, egressDollarsPerGb }: Surroundi
   const found = sources
     .filter(({ service, demandRps }) => service === spec.service && demandRps > 0)
     .map(({ cluster, demandRps }) => [cluster, demandRps] as const);
-  const bytesPerRequest = spec.bytesPerRequest ?? 0;
+  const { bytesPerRequest, dollarsPerRequestMs } = valuationOf(spec, () => pricesIn(egressDollarsPerGb));
   return {
     name: spec.service,
     stableVersion: spec.stableVersion,
     destinations: spec.deployments.map(destinationOf),
     demandRps: { ...spec.demandRps, ...(Object.fromEntries(found) as Record<ClusterId, number>) },
     bytesPerRequest,
-    objective: objectiveOf(spec, priceRateOf(egressDollarsPerGb, bytesPerRequest)),
+    objective: { dollarsPerRequestMs },
     policy: spec.policy ?? OPEN_POLICY,
   };
-}
-
-function objectiveOf({ objective }: ServiceSpec, priceRate: number): Objective {
-  if (objective === "latency") return { dollarsPerRequestMs: Infinity };
-  if (objective === "price") return { dollarsPerRequestMs: priceRate };
-  return objective ?? { dollarsPerRequestMs: DEFAULT_DOLLARS_PER_REQUEST_MS };
 }
 
 function destinationOf(deployment: Deployment): DocumentDestination {
@@ -143,7 +136,7 @@ function loadCurveOf({ capacityRps, curve }: Deployment): LoadCurve {
     squaredVariation: DEFAULT_SQUARED_VARIATION,
   };
   // A declared capacity wins over what the servers could do.
-  return { kind: "queue", servers: (capacityRps * meanWorkMs) / 1_000, meanWorkMs, squaredVariation };
+  return { kind: "queue", servers: serversFor(capacityRps, meanWorkMs), meanWorkMs, squaredVariation };
 }
 
 function notesOf(spec: ServiceSpec, services: readonly DocumentService[]): readonly string[] {

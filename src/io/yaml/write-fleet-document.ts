@@ -1,6 +1,7 @@
 import { Document, isCollection, isPair, visit } from "yaml";
 import {
   DEFAULT_DOLLARS_PER_REQUEST_MS,
+  DEFAULT_SQUARED_VARIATION,
   FLEET_DOCUMENT_KIND,
   FLEET_DOCUMENT_VERSION,
 } from "../../model/fleet-document.ts";
@@ -14,7 +15,6 @@ import type {
   ServicePolicy,
 } from "../../model/fleet-document.ts";
 import { DEFAULTS } from "./fleet-document.ts";
-import { DEFAULT_SQUARED_VARIATION } from "./fleet/destinations.ts";
 
 /** A document as YAML that reads back as the same document. What is as it would be without being said is left out. */
 export function writeFleetDocument(document: FleetDocument): string {

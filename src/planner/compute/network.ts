@@ -1,9 +1,7 @@
 import { DEFAULT_RTT_MS } from "../../model/cluster.ts";
 import type { DocumentService, FleetDocument, Matrix } from "../../model/fleet-document.ts";
 import type { ClusterId } from "../../model/ids.ts";
-
-/** Bytes of the gigabyte that prices are per. */
-export const BYTES_PER_GB = 1e9;
+import { dollarsPerRequest } from "../valuation.ts";
 
 /** What a request costs between two clusters. */
 export interface Way {
@@ -21,7 +19,7 @@ export function wayBetween(
   [source, destination]: readonly [ClusterId, ClusterId],
 ): Way {
   if (source === destination) return { rttMs: localRttMs, dollars: 0, priceMs: 0 };
-  const dollars = ((between(egressDollarsPerGb, source, destination) ?? 0) * bytesPerRequest) / BYTES_PER_GB;
+  const dollars = dollarsPerRequest(between(egressDollarsPerGb, source, destination) ?? 0, bytesPerRequest);
   return {
     rttMs: between(rttMs, source, destination) ?? DEFAULT_RTT_MS,
     dollars,

@@ -2,6 +2,7 @@ import type { DocumentDestination, DocumentService, FleetDocument } from "../../
 import type { ClusterId, Version } from "../../model/ids.ts";
 import { compareNames } from "../../model/ids.ts";
 import { compareDestinations } from "../../model/destination.ts";
+import { fullLoadOf } from "../../model/service.ts";
 import { costCurveOf } from "../optimise/curve.ts";
 import type { CostCurve } from "../optimise/curve.ts";
 import { eligibilityOf } from "./exclusions.ts";
@@ -81,8 +82,7 @@ function releasedVersions({ release }: DocumentService): readonly Version[] {
 
 function siteOf(destination: DocumentDestination, utilisationMax: number): Site {
   const { curve } = destination;
-  const capacityRps =
-    curve.kind === "queue" ? (1_000 * curve.servers) / curve.meanWorkMs : (curve.capacityRps ?? Infinity);
+  const capacityRps = curve.kind === "queue" ? fullLoadOf(curve) : (curve.capacityRps ?? Infinity);
   return { ...destination, cost: costCurveOf(curve), capacityRps, limitRps: utilisationMax * capacityRps };
 }
 

@@ -1,4 +1,6 @@
 import type { LoadCurve } from "../../model/fleet-document.ts";
+import { fullLoadOf } from "../../model/service.ts";
+import type { QueueCurve } from "../../model/service.ts";
 
 /**
  * What a load costs, `C(X) = X * latency(X)` in ms * requests per second (by Little's law 1 000 times the requests in
@@ -36,8 +38,9 @@ export function costCurveOf(curve: LoadCurve): CostCurve {
 
 type Formula = Omit<CostCurve, "kneeCost" | "kneeSlope" | "kneeCurvature">;
 
-function queueOf({ servers, meanWorkMs, squaredVariation }: Extract<LoadCurve, { kind: "queue" }>): Formula {
-  const capacityRps = Math.max(LEAST_CAPACITY_RPS, (1_000 * servers) / meanWorkMs);
+function queueOf(curve: QueueCurve): Formula {
+  const { servers, meanWorkMs, squaredVariation } = curve;
+  const capacityRps = Math.max(LEAST_CAPACITY_RPS, fullLoadOf(curve));
   return {
     isQueue: true,
     baseMs: meanWorkMs,

@@ -2,10 +2,10 @@ import { status } from "@grpc/grpc-js";
 import type { DescService } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ClusterService, ForceMode } from "../../../proto/gen/weir/v1/fleet_pb.ts";
-import { PlanService, Protocol } from "../../../proto/gen/weir/v1/plan_pb.ts";
+import { Protocol } from "../../../proto/gen/weir/v1/plan_pb.ts";
 import { ServiceService, ShiftService } from "../../../proto/gen/weir/v1/traffic_pb.ts";
 import { Preserialized } from "../../../src/wire/rpc.ts";
-import { until } from "../world/process.ts";
+import { untilPlanned } from "./planned.ts";
 import { activate } from "../world/member.ts";
 import { startWorld } from "../world/world.ts";
 import type { World } from "../world/world.ts";
@@ -20,15 +20,7 @@ beforeAll(async () => {
   await world.untilReady();
   for (const cluster of ["c1", "c2"]) await activate(world, cluster);
   await world.must(ServiceService, "applyService", { spec: SPEC });
-  await until("the service is planned", async () => {
-    const { plans } = await world.must<{ readonly plans: readonly { readonly isSettled: boolean }[] }>(
-      PlanService,
-      "getPlan",
-      {},
-    );
-    return plans[0]?.isSettled === true;
-  });
-  await world.untilQuiet();
+  await untilPlanned(world);
 }, LIMIT_MS);
 afterAll(async () => world.stop(), LIMIT_MS);
 

@@ -1,12 +1,9 @@
-import { DEFAULT_MEAN_WORK_MS } from "../../../model/fleet-document.ts";
+import { DEFAULT_MEAN_WORK_MS, DEFAULT_SQUARED_VARIATION, serversFor } from "../../../model/fleet-document.ts";
 import type { DocumentDestination, LoadCurve } from "../../../model/fleet-document.ts";
 import type { ClusterId, Version } from "../../../model/ids.ts";
 import type { Fields } from "../fields.ts";
 import { EXPONENT, POSITIVE } from "./measures.ts";
 import { nameOf, unknownCluster } from "./names.ts";
-
-/** Squared coefficient of variation where none is given: exponential service times. */
-export const DEFAULT_SQUARED_VARIATION = 1;
 
 /** The destinations of a service, each (cluster, version) once. */
 export function destinationsOf(fields: Fields, names: readonly ClusterId[]): readonly DocumentDestination[] {
@@ -58,7 +55,7 @@ function queueOf(fields: Fields, { servers, meanWorkMs, squaredVariation, capaci
   const workMs = meanWorkMs ?? DEFAULT_MEAN_WORK_MS;
   return {
     kind: "queue",
-    servers: servers ?? ((capacityRps ?? 0) * workMs) / 1000,
+    servers: servers ?? serversFor(capacityRps ?? 0, workMs),
     meanWorkMs: workMs,
     squaredVariation: squaredVariation ?? DEFAULT_SQUARED_VARIATION,
   };

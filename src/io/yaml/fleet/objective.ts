@@ -24,8 +24,12 @@ export function objectiveOf(fields: Fields): WrittenObjective {
   return { dollarsPerRequestMs: rate ?? DEFAULT_DOLLARS_PER_REQUEST_MS };
 }
 
+/** Every price of a matrix. */
+export function pricesIn(egressDollarsPerGb: Matrix): readonly number[] {
+  return Object.values(egressDollarsPerGb).flatMap((row) => Object.values(row));
+}
+
 /** The exchange rate that `price` stands for among the prices of the document: price decides, latency breaks ties. */
 export function priceRateOf(egressDollarsPerGb: Matrix, bytesPerRequest: number): number {
-  const listed = Object.values(egressDollarsPerGb).flatMap((row) => Object.values(row));
-  return decidingRate(listed, bytesPerRequest);
+  return decidingRate(pricesIn(egressDollarsPerGb), bytesPerRequest);
 }
