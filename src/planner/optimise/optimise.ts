@@ -36,12 +36,20 @@ const DEFAULT_GAP = 1e-9;
  * Ceilings that leave a flow no way to be placed whole are widened alike by the least factor that does.
  */
 export function optimise(problem: TransportProblem, options: OptimiseOptions = {}): TransportPlan {
+  const { gap = DEFAULT_GAP, start } = options;
+  const plan = search(problem, gap, start);
+  // A start far beyond limits leaves prices in which small costs drown: the search then stands still before its end.
+  const hasEnded = start === undefined || plan.gap <= Math.max(gap, DEFAULT_GAP);
+  return hasEnded ? plan : search(problem, gap, undefined);
+}
+
+function search(problem: TransportProblem, gap: number, start: OptimiseOptions["start"]): TransportPlan {
   const division = emptyDivision(problem);
   const paths = noPaths(division.places);
-  const isWarm = options.start !== undefined && startWarm(division, paths, options.start);
+  const isWarm = start !== undefined && startWarm(division, paths, start);
   if (!isWarm) startCold(division, paths);
   const overload = relieve(division, paths, grainOf(division));
-  improve(division, paths, options.gap ?? DEFAULT_GAP);
+  improve(division, paths, gap);
   settleLoads(division);
   return { ...planOf(division, paths), overload };
 }

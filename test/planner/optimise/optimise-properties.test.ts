@@ -202,6 +202,23 @@ describe("the optimum", () => {
     );
   });
 
+  it("is the same from a start that overfills a place a hundred times", () => {
+    const queue = (servers: number, meanWorkMs: number) =>
+      ({ kind: "queue", servers, meanWorkMs, squaredVariation: 0 }) as const;
+    const problem = {
+      demandsRps: [3_459.189952490488],
+      places: [
+        { curve: queue(54, 3.434748969056992), limitRps: 14_935.6, fixedRps: 0 },
+        { curve: queue(45, 3.447598836823592), limitRps: 6_765.6, fixedRps: 0 },
+        { curve: queue(4, 52.13979508152486), limitRps: 32.22564188248456, fixedRps: 0 },
+      ],
+      costsMs: [[0, 0, 2.0116567611694336e-7]],
+    };
+    const [cold, warm] = [optimise(problem), optimise(problem, { start: [[0, 0, 1]] })];
+    expect(warm.gap).toBeLessThanOrEqual(1e-9);
+    expect(Math.abs(ratio(warm.objective, cold.objective))).toBeLessThan(1e-9);
+  });
+
   it("is the same from the plan before a place lost capacity", () => {
     fc.assert(
       fc.property(EITHER, fc.double({ min: 0.1, max: 1, noNaN: true }), (problem, left) => {
