@@ -74,7 +74,14 @@ function cheapestFill({ costs, ceilings, demands, places }: Division, prices: Fl
   return sum;
 }
 
+/** Less room than this part of a limit is no room for one more request: raised limits keep a spare for roundings. */
+const SPARE_ROOM = 1e-10;
+
 /** What one more request costs at each place, ms: its slope, and what its limit is worth where that binds. */
 export function marginalPrices(division: Division, prices: Float64Array): Float64Array {
-  return prices.map((price, place) => (roomOf(division, place) > 0 ? (division.slopes[place] as number) : price));
+  return prices.map((price, place) => {
+    const room = roomOf(division, place);
+    const hasRoom = room === Infinity || room > SPARE_ROOM * (division.limits[place] as number);
+    return hasRoom ? (division.slopes[place] as number) : price;
+  });
 }
