@@ -28,3 +28,8 @@ export interface Stage {
   /** Leave the files that the README shows; only the planner's bench has any. */
   readonly isWriting: boolean;
 }
+
+/** What was asked cannot be done as asked: its message says all that whoever asked needs, a stack would only hide it. */
+export class Misuse extends Error {
+  override readonly name = "Misuse";
+}

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { Misuse } from "./bench.ts";
 import type { Bench, Stage } from "./bench.ts";
 import { Crew } from "./crew.ts";
 import { agentBench } from "./agent/bench.ts";
@@ -94,4 +95,10 @@ async function inTime<T>(work: Promise<T>, deadlineMs: number): Promise<T> {
   }
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof Misuse)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
+}

@@ -193,16 +193,18 @@ describe("a generated scenario shows what it was made for", () => {
 });
 
 describe("a folder of fleets", () => {
-  it("is refused with the file and the line of what is wrong in it", () => {
+  it("is refused with the file and the line of everything that is wrong in it", () => {
     const folder = mkdtempSync(join(tmpdir(), "weir-scenarios-"));
     try {
       writeFileSync(join(folder, "notes.txt"), "not a fleet");
-      expect(scenariosIn(folder)).toEqual([]);
+      expect(() => scenariosIn(folder)).toThrow(/holds no \.yaml/);
+      expect(() => scenariosIn(join(folder, "missing"))).toThrow(/cannot be read as a folder/);
       writeFileSync(
         join(folder, "wrong.yaml"),
         "apiVersion: weir.dev/v1\nkind: Fleet\nclusters: []\nservices: [{ name: 7 }]\n",
       );
-      expect(() => scenariosIn(folder)).toThrow(/name: .*wrong\.yaml line 4/);
+      writeFileSync(join(folder, "worse.yaml"), "apiVersion: weir.dev/v1\nkind: Fleets\n");
+      expect(() => scenariosIn(folder)).toThrow(/kind: .*worse\.yaml line 2[^]*name: .*wrong\.yaml line 4/);
     } finally {
       rmSync(folder, { recursive: true });
     }

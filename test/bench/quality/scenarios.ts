@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import { readFleetDocument } from "../../../src/io/yaml/fleet-document.ts";
 import type { FleetDocument } from "../../../src/model/fleet-document.ts";
+import { Misuse } from "../bench.ts";
 import { diurnal } from "../../scenarios/diurnal.ts";
 import { randomFleet } from "../../scenarios/random-fleet.ts";
 
@@ -17,17 +18,28 @@ export const SCENARIOS = join(import.meta.dirname, "..", "..", "scenarios");
 /** Extensions of fleet documents. */
 const EXTENSIONS = new Set([".yaml", ".yml", ".json"]);
 
-/** Every fleet document of a folder, by name; throws with every complaint about the first that cannot be read. */
+/** Every fleet document of a folder, by name. Throws a `Misuse` with every complaint about every file that cannot be read. */
 export function scenariosIn(folder: string): readonly Scenario[] {
-  return readdirSync(folder)
+  const files = filesIn(folder)
     .filter((file) => EXTENSIONS.has(extname(file)))
-    .toSorted((a, b) => a.localeCompare(b, "en", { numeric: true }))
-    .map((file) => {
-      const path = join(folder, file);
-      const read = readFleetDocument(readFileSync(path, "utf8"), path);
-      if (!read.ok) throw new Error(read.refusal.map(({ field, message }) => `${field}: ${message}`).join("\n"));
-      return { name: basename(file, extname(file)), document: read.value };
-    });
+    .toSorted((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  if (files.length === 0) throw new Misuse(`--scenarios ${folder}: holds no .yaml, .yml or .json file`);
+  const reads = files.map((file) => {
+    const path = join(folder, file);
+    return { name: basename(file, extname(file)), read: readFleetDocument(readFileSync(path, "utf8"), path) };
+  });
+  const complaints = reads.flatMap(({ read }) => (read.ok ? [] : read.refusal));
+  if (complaints.length > 0)
+    throw new Misuse(complaints.map(({ field, message }) => `${field}: ${message}`).join("\n"));
+  return reads.flatMap(({ name, read }) => (read.ok ? [{ name, document: read.value }] : []));
+}
+
+function filesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch (cause) {
+    throw new Misuse(`--scenarios ${folder}: cannot be read as a folder`, { cause });
+  }
 }
 
 /** Errors of the capacities that the sized fleets are made with. */
