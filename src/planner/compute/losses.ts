@@ -2,13 +2,11 @@ import type { ClusterId } from "../../model/ids.ts";
 import { compareNames } from "../../model/ids.ts";
 import type { ClusterLoss } from "./computed.ts";
 import { eligibilityOf } from "./exclusions.ts";
-import { placeable } from "./max-flow.ts";
-import type { Crowd } from "./max-flow.ts";
+import { isNamed } from "../survival/survival.ts";
+import { shortage } from "../survival/shortage.ts";
+import type { Party } from "../survival/shortage.ts";
 import { loadsOf } from "./subject.ts";
 import type { Division, Site, Subject } from "./subject.ts";
-
-/** Less than this is rounding, as a share of the demand. */
-const NOTHING = 1e-9;
 
 /**
  * What is left without each cluster that serves something: whether the others have room for everybody within their limits.
@@ -16,14 +14,13 @@ const NOTHING = 1e-9;
  * this is about: no latency, no price.
  */
 export function lossesOf(subject: Subject, division: Division, limitsRps: readonly number[]): readonly ClusterLoss[] {
-  const { surviveLossOf } = subject.service.policy;
   const clusters = [...new Set(subject.destinations.map(({ cluster }) => cluster))].toSorted(compareNames);
   return clusters
     .filter((lost) => servesSomebody(subject, lost))
     .map((lost) => ({
       cluster: lost,
       ...shortages(subject, { lost, division, limitsRps }),
-      isRequired: surviveLossOf === "any" || (surviveLossOf !== "none" && surviveLossOf.includes(lost)),
+      isRequired: isNamed(lost, subject.service.policy),
     }));
 }
 
@@ -47,24 +44,30 @@ function shortages(
   const isOpen = openingsWithout(subject, lost);
   const loads = loadsOf(subject, division);
   const isLost = ({ cluster }: Site): boolean => cluster === lost;
-  const all: Crowd[] = [];
-  const moved: Crowd[] = [];
+  // Callers with the same choice are one.
+  const all = new Map<readonly number[], number>();
+  const moved = new Map<readonly number[], number>();
+  const add = (crowds: Map<readonly number[], number>, places: readonly number[], rps: number) =>
+    crowds.set(places, (crowds.get(places) ?? 0) + rps);
   for (const [from, row] of division.entries())
     for (const [to, rps] of row.entries()) {
       const site = destinations[to];
       if (rps <= 0 || site === undefined) continue;
       const places = isOpen(from, site);
-      all.push({ rps, places });
-      if (isLost(site)) moved.push({ rps, places });
+      add(all, places, rps);
+      if (isLost(site)) add(moved, places, rps);
     }
   const room = destinations.map((site, at) => (isLost(site) ? 0 : (limitsRps[at] ?? Infinity)));
   const left = room.map((limit, at) => Math.max(0, limit - (loads[at] ?? 0)));
-  const short = (crowds: readonly Crowd[], rooms: readonly number[]): number => {
-    const demandRps = crowds.reduce((sum, { rps }) => sum + rps, 0);
-    const missing = demandRps - placeable(crowds, rooms);
-    return missing > NOTHING * demandRps ? missing : 0;
+  return {
+    shortRps: shortage(partiesOf(all), room).shortRps,
+    shortAtOnceRps: shortage(partiesOf(moved), left).shortRps,
   };
-  return { shortRps: short(all, room), shortAtOnceRps: short(moved, left) };
+}
+
+/** In a document nothing but room bounds what a destination takes of a caller. */
+function partiesOf(crowds: ReadonlyMap<readonly number[], number>): readonly Party[] {
+  return [...crowds].map(([places, rps]) => ({ rps, places, ceilingsRps: places.map(() => rps) }));
 }
 
 /** Who may serve a source's requests of one destination's version, once a cluster is lost. */

@@ -11,6 +11,8 @@ import { policyOf } from "../policy.ts";
 import { doubtsReadiness } from "../readiness.ts";
 import { releasedSplit } from "../released.ts";
 import { isEmptied } from "../room.ts";
+import { placesOf } from "./places.ts";
+import type { Places } from "./places.ts";
 
 /** Callers that may go to the same destinations, wherever they are. */
 export interface Asker {
@@ -27,6 +29,7 @@ export interface Asker {
 export interface Scene {
   readonly service: ServiceState;
   readonly askers: readonly Asker[];
+  readonly places: Places;
   /** Clusters that living sources are told to send something. */
   readonly sentTo: ReadonlySet<ClusterId>;
 }
@@ -45,9 +48,11 @@ export function sceneOf(state: FleetState, service: ServiceState): Scene {
   const seeing = asking.length > 0 ? asking : sources.slice(0, 1);
   const views = viewsOf(seeing, state, service);
   const sent = sources.flatMap(({ now }) => (now ?? []).filter(({ weight }) => weight > 0));
+  const askers = askersOf(views, service);
   return {
     service,
-    askers: askersOf(views, service),
+    askers,
+    places: placesOf(askers.map(({ offers }) => offers)),
     sentTo: new Set(sent.map(({ destination }) => destination.cluster)),
   };
 }
@@ -129,7 +134,7 @@ function askersOf(views: readonly View[], service: ServiceState): readonly Asker
   const homes = policyOf(service.spec).isolation === "nearest" ? homesOf(service) : new Set<ClusterId>();
   const known = new Map<readonly Offer[], string>();
   const groups = Map.groupBy(views, ({ source, offers }) => {
-    const places = known.get(offers) ?? placesOf(offers);
+    const places = known.get(offers) ?? takersOf(offers);
     known.set(offers, places);
     return `${homes.has(source.cluster) ? source.cluster : ""} ${places} ${isBinding(offers) ? mixOf(source) : ""}`;
   });
@@ -140,7 +145,7 @@ function askersOf(views: readonly View[], service: ServiceState): readonly Asker
 }
 
 /** Most of what a source asks for that each destination takes: now, and before isolation and `maxShare`. */
-function placesOf(offers: readonly Offer[]): string {
+function takersOf(offers: readonly Offer[]): string {
   return offers
     .filter(({ loss }) => loss === undefined)
     .map((offer) => {

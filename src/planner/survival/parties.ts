@@ -1,21 +1,15 @@
 import { WEIGHT_TOTAL } from "../../model/destination.ts";
+import type { ServicePolicy } from "../../model/fleet-document.ts";
 import type { ClusterId, Version } from "../../model/ids.ts";
 import { boundBy } from "../bounds.ts";
 import type { Offer } from "../eligible.ts";
 import { policyOf } from "../policy.ts";
 import { takesAny } from "./askers.ts";
 import type { Asker, Scene } from "./askers.ts";
-
-/** Requests of one version that may go to the same destinations, each up to a ceiling of its own. */
-export interface Party {
-  readonly rps: number;
-  readonly offers: readonly Offer[];
-  /** Most requests per second that each of the offers takes of them, in their order. */
-  readonly ceilingsRps: readonly number[];
-}
+import type { Party } from "./shortage.ts";
 
 /** What of each version takes anything, of all that an asker sees. */
-type Openings = ReadonlyMap<Version, readonly Offer[]>;
+export type Openings = ReadonlyMap<Version, readonly Offer[]>;
 
 const CLOSED: readonly Offer[] = [];
 
@@ -26,24 +20,36 @@ const CLOSED: readonly Offer[] = [];
 export function partiesWithout(lost: ClusterId | undefined, scene: Scene): readonly Party[] {
   return scene.askers
     .filter(({ demandRps }) => demandRps > 0)
-    .flatMap((asker) => partiesOf(asker, openingsOf(asker, lost, scene), scene.service.spec.stableVersion));
+    .flatMap((asker) => partiesOf(asker, openingsOf(asker, lost, scene), scene));
 }
 
-function openingsOf(asker: Asker, lost: ClusterId | undefined, scene: Scene): Openings {
-  const survivors = asker.offers.filter(({ loss, destination }) => loss === undefined && destination.cluster !== lost);
-  const bound = isBoundAnew(asker, lost, scene)
-    ? boundBy(survivors, { source: asker.home, policy: policyOf(scene.service.spec) })
-    : survivors;
+function openingsOf({ home, offers }: Asker, lost: ClusterId | undefined, { service }: Scene): Openings {
+  return openingsWithout(lost, { home, offers, policy: policyOf(service.spec) });
+}
+
+/** Who looks for a place, and by what policy. */
+export interface Seeker {
+  /** The cluster that its requests come from. */
+  readonly home: ClusterId;
+  readonly offers: readonly Offer[];
+  readonly policy: ServicePolicy;
+}
+
+/** Where requests may go once a cluster is lost (undefined: none is), bound by policy anew, by version. */
+export function openingsWithout(lost: ClusterId | undefined, { home, offers, policy }: Seeker): Openings {
+  const survivors = offers.filter(({ loss, destination }) => loss === undefined && destination.cluster !== lost);
+  const isAnew = lost !== undefined && (policy.maxShare < 1 || (policy.isolation === "nearest" && home === lost));
+  // Isolation `nearest` opens the way out to who loses its home; where fewer share the requests, each may have to take more.
+  const bound = isAnew ? boundBy(survivors, { source: home, policy }) : survivors;
   return Map.groupBy(bound.filter(takesAny), ({ destination }) => destination.version);
 }
 
-/** Isolation `nearest` opens the way out to who loses its home; where fewer share the requests, each may have to take more. */
-function isBoundAnew({ home }: Asker, lost: ClusterId | undefined, { service }: Scene): boolean {
-  const { isolation, maxShare } = policyOf(service.spec);
-  return lost !== undefined && (maxShare < 1 || (isolation === "nearest" && home === lost));
-}
-
-function partiesOf({ demandRps, rpsByVersion }: Asker, openings: Openings, stable: Version): readonly Party[] {
+function partiesOf(
+  { demandRps, rpsByVersion }: Asker,
+  openings: Openings,
+  { service, places: { indices } }: Scene,
+): readonly Party[] {
+  const stable = service.spec.stableVersion;
   const parties: Party[] = [];
   let stableRps = rpsByVersion.get(stable) ?? 0;
   const partyOf = (version: Version, wantedRps: number): Party => {
@@ -51,7 +57,7 @@ function partiesOf({ demandRps, rpsByVersion }: Asker, openings: Openings, stabl
     const ceilingsRps = offers.map(({ ceilingWeight }) =>
       ceilingOf((ceilingWeight / WEIGHT_TOTAL) * demandRps, wantedRps),
     );
-    return { rps: wantedRps, offers, ceilingsRps };
+    return { rps: wantedRps, places: offers.map(({ key }) => indices.get(key) ?? 0), ceilingsRps };
   };
   for (const [version, wantedRps] of rpsByVersion) {
     if (version === stable) continue;

@@ -1,9 +1,15 @@
-import type { DestinationKey } from "../../model/destination.ts";
-import type { Settings } from "../../model/settings.ts";
 import type { ClusterLoss } from "../../model/survival.ts";
-import { placeable } from "../compute/max-flow.ts";
-import type { Crowd } from "../compute/max-flow.ts";
-import type { Party } from "./parties.ts";
+import { placeable } from "./max-flow.ts";
+import type { Crowd } from "./max-flow.ts";
+
+/** Requests that may go to the same places, each up to a ceiling of its own. */
+export interface Party {
+  readonly rps: number;
+  /** Indices of the places that may take them. */
+  readonly places: readonly number[];
+  /** Most requests per second that each of the places takes of them, in their order. */
+  readonly ceilingsRps: readonly number[];
+}
 
 /** Less than this is rounding, as a share of the demand. */
 const NOTHING = 1e-9;
@@ -11,44 +17,29 @@ const NOTHING = 1e-9;
 /** What some requests lack. */
 export type Shortage = Pick<ClusterLoss, "shortRps" | "isCapacityUnknown">;
 
-/** Requests per second that find no room, however the parties are divided over the places that they share. */
-export function shortage(parties: readonly Party[], settings: Settings): Shortage {
+/**
+ * Requests per second that find no room, however the parties are divided over the places that they share.
+ *
+ * @param roomRps - what each place takes; Infinity where nobody knows.
+ */
+export function shortage(parties: readonly Party[], roomRps: readonly number[]): Shortage {
   const demandRps = parties.reduce((sum, { rps }) => sum + rps, 0);
-  const places = placesOf(parties, settings);
-  const missing = missingOf(parties, places);
+  const missing = missingOf(parties, roomRps);
   return {
     shortRps: missing > NOTHING * demandRps ? missing : 0,
-    isCapacityUnknown: places.roomRps.includes(Infinity),
+    isCapacityUnknown: parties.some(({ places }) => places.some((place) => roomRps[place] === Infinity)),
   };
 }
 
-/** Destinations that somebody may go to, by index. */
-interface Places {
-  readonly indices: ReadonlyMap<DestinationKey, number>;
-  readonly roomRps: readonly number[];
-}
-
-function placesOf(parties: readonly Party[], { utilisationMax }: Settings): Places {
-  const indices = new Map<DestinationKey, number>();
-  const roomRps: number[] = [];
-  for (const { offers } of parties)
-    for (const { key, capacityRps } of offers) {
-      if (indices.has(key)) continue;
-      indices.set(key, roomRps.length);
-      roomRps.push(capacityRps === undefined ? Infinity : capacityRps * utilisationMax);
-    }
-  return { indices, roomRps };
-}
-
-function missingOf(parties: readonly Party[], places: Places): number {
-  const room = [...places.roomRps];
+function missingOf(parties: readonly Party[], roomRps: readonly number[]): number {
+  const room = [...roomRps];
   // Who may go to one place alone is served there first: others find as much elsewhere as they would have had there.
-  const confined = parties.filter(({ offers }) => offers.length < 2);
-  const missing = confined.reduce((sum, party) => sum + party.rps - take(party, places, room), 0);
-  const others = parties.filter(({ offers }) => offers.length > 1);
-  const filled = fillInTurn(others, places, room);
+  const confined = parties.filter(({ places }) => places.length < 2);
+  const missing = confined.reduce((sum, party) => sum + party.rps - take(party, room), 0);
+  const others = parties.filter(({ places }) => places.length > 1);
+  const filled = fillInTurn(others, room);
   if (filled.isBest) return missing + filled.missingRps;
-  const crowds = pooled(others).flatMap((party) => crowdsOf(party, places, room));
+  const crowds = pooled(others).flatMap((party) => crowdsOf(party, room));
   return missing + crowds.reduce((sum, { rps }) => sum + rps, 0) - placeable(crowds, room);
 }
 
@@ -62,7 +53,7 @@ const SURPLUS_PARTIES_MAX = 8;
 function pooled(parties: readonly Party[]): readonly Party[] {
   const choosing = parties.filter(hasSurplus);
   if (choosing.length <= SURPLUS_PARTIES_MAX) return parties;
-  const byPlaces = Map.groupBy(choosing, ({ offers }) => offers.map(({ key }) => key).join(" "));
+  const byPlaces = Map.groupBy(choosing, ({ places }) => places.join(" "));
   return [...parties.filter((party) => !hasSurplus(party)), ...[...byPlaces.values()].map(poolOf)];
 }
 
@@ -72,11 +63,11 @@ function hasSurplus({ rps, ceilingsRps }: Party): boolean {
 }
 
 function poolOf(group: readonly Party[]): Party {
-  const offers = group[0]?.offers ?? [];
+  const places = group[0]?.places ?? [];
   return {
     rps: group.reduce((sum, { rps }) => sum + rps, 0),
-    offers,
-    ceilingsRps: offers.map((_, at) =>
+    places,
+    ceilingsRps: places.map((_, at) =>
       group.reduce((sum, { rps, ceilingsRps }) => sum + Math.min(rps, ceilingsRps[at] ?? 0), 0),
     ),
   };
@@ -86,23 +77,26 @@ function poolOf(group: readonly Party[]): Party {
  * Lets one party after the other fill places, those with the fewest first. That is as good as can be for one party alone, where
  * everybody finds room, and where no room is left: mostly, so that it saves the search for the best.
  */
-function fillInTurn(parties: readonly Party[], places: Places, before: readonly number[]) {
+function fillInTurn(parties: readonly Party[], before: readonly number[]) {
   const room = [...before];
-  const inTurn = parties.toSorted((a, b) => a.offers.length - b.offers.length);
-  const missingRps = inTurn.reduce((sum, party) => sum + party.rps - take(party, places, room), 0);
+  const inTurn = parties.toSorted((a, b) => a.places.length - b.places.length);
+  const missingRps = inTurn.reduce((sum, party) => sum + party.rps - take(party, room), 0);
   const demandRps = parties.reduce((sum, { rps }) => sum + rps, 0);
-  const isBest = parties.length < 2 || missingRps <= NOTHING * demandRps || room.every((rps) => rps <= 0);
+  const isBest = parties.length < 2 || missingRps <= NOTHING * demandRps || isFull(parties, room);
   return { missingRps, isBest };
 }
 
+function isFull(parties: readonly Party[], room: readonly number[]): boolean {
+  return parties.every(({ places }) => places.every((place) => (room[place] ?? 0) <= 0));
+}
+
 /** Fills places for a party, first those that take a part of it only. Says how many requests per second they take. */
-function take({ rps, offers, ceilingsRps }: Party, { indices }: Places, room: number[]): number {
+function take({ rps, places, ceilingsRps }: Party, room: number[]): number {
   let left = rps;
   const fill = (isPartial: boolean): void => {
-    for (const [at, { key }] of offers.entries()) {
+    for (const [at, place] of places.entries()) {
       const mostRps = ceilingsRps[at] ?? 0;
       if (mostRps < rps !== isPartial) continue;
-      const place = indices.get(key) ?? 0;
       const taken = Math.min(left, mostRps, room[place] ?? 0);
       left -= taken;
       room[place] = (room[place] ?? 0) - taken;
@@ -118,11 +112,8 @@ function take({ rps, offers, ceilingsRps }: Party, { indices }: Places, room: nu
  * which may go there as well. Otherwise each place has as many as it may take, and the surplus goes to a place that is made
  * for it (the usual transformation of a transport problem with bounded arcs): what is not placed is the same.
  */
-function crowdsOf({ rps, offers, ceilingsRps }: Party, { indices }: Places, room: number[]): readonly Crowd[] {
-  const reached = offers.map(({ key }, at) => ({
-    place: indices.get(key) ?? 0,
-    mostRps: Math.min(rps, ceilingsRps[at] ?? 0),
-  }));
+function crowdsOf({ rps, places, ceilingsRps }: Party, room: number[]): readonly Crowd[] {
+  const reached = places.map((place, at) => ({ place, mostRps: Math.min(rps, ceilingsRps[at] ?? 0) }));
   const free = reached.filter(({ mostRps }) => mostRps >= rps).map(({ place }) => place);
   const bound = reached.filter(({ mostRps }) => mostRps < rps);
   const boundRps = bound.reduce((sum, { mostRps }) => sum + mostRps, 0);

@@ -32,17 +32,19 @@ export function* survivalSteps(
 ): Generator<undefined, Survival, undefined> {
   const scene = sceneOf(state, service);
   const policy = policyOf(service.spec);
-  const { shortRps } = shortage(partiesWithout(undefined, scene), settings);
+  const roomRps = scene.places.capacitiesRps.map((capacityRps) => capacityRps * settings.utilisationMax);
+  const { shortRps } = shortage(partiesWithout(undefined, scene), roomRps);
   const losses: ClusterLoss[] = [];
   for (const cluster of servingClusters(scene, state)) {
     yield;
-    const found = shortage(partiesWithout(cluster, scene), settings);
+    const found = shortage(partiesWithout(cluster, scene), roomRps);
     losses.push({ cluster, ...found, isRequired: isNamed(cluster, policy) });
   }
   return { shortRps, losses };
 }
 
-function isNamed(cluster: ClusterId, { surviveLossOf }: ServicePolicy): boolean {
+/** Whether a policy asks that the loss of a cluster be survived. */
+export function isNamed(cluster: ClusterId, { surviveLossOf }: Pick<ServicePolicy, "surviveLossOf">): boolean {
   return surviveLossOf === "any" || (surviveLossOf !== "none" && surviveLossOf.includes(cluster));
 }
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { placeable } from "../../../src/planner/compute/max-flow.ts";
+import { placeable } from "../../../src/planner/survival/max-flow.ts";
 import { computed } from "./documents.ts";
 
 describe("placeable", () => {

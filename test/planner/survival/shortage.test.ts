@@ -1,19 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { outlookOf } from "../../../src/planner/outlook.ts";
 import { shortage } from "../../../src/planner/survival/shortage.ts";
-import type { Party } from "../../../src/planner/survival/parties.ts";
-import { aFleet, serviceOf, UNPACED } from "../planning-fleet.ts";
+import type { Party } from "../../../src/planner/survival/shortage.ts";
 
-/** Room for 80, 40 and 40. */
-const FLEET = aFleet({ a: { versions: { v1: 100 } }, b: { versions: { v1: 50 } }, c: { versions: { v1: 50 } } });
-const OFFERS = outlookOf(FLEET, serviceOf(FLEET))[0]?.offers ?? [];
+const ROOM = [80, 40, 40];
 
 function party(rps: number, ceilingsRps: readonly number[]): Party {
-  return { rps, offers: OFFERS.slice(0, ceilingsRps.length), ceilingsRps };
+  return { rps, places: ceilingsRps.map((_, place) => place), ceilingsRps };
 }
 
 describe("shortage", () => {
-  const short = (...parties: readonly Party[]): number => shortage(parties, UNPACED).shortRps;
+  const short = (...parties: readonly Party[]): number => shortage(parties, ROOM).shortRps;
 
   it("keeps to ceilings that leave a choice", () => {
     // Each of 100: at most 60 anywhere. Of the 120 that may go to a, 80 find room; b and c take 80 more.
