@@ -5,7 +5,12 @@ export interface DemoWorkload {
   readonly port: number;
   /** Requests it works on at once; more wait in its queue. */
   readonly workers: number;
+  /** Mean time that a request takes a worker. */
   readonly serviceTimeMs: number;
+  /** How these times vary; constant if absent. */
+  readonly work?: "constant" | "exponential";
+  /** Whether its answers say how busy its workers are. */
+  readonly reportsUtilisation?: boolean;
 }
 
 /** One cluster of the demo: a loopback address of its own, so that every cluster can use the same ports. */
