@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { envoyBootstrap } from "../../agents/mesh/envoy/bootstrap.ts";
 import type { ClusterId } from "../../src/model/ids.ts";
+import type { Settings } from "../../src/model/settings.ts";
 import { initDirectory, type InitPaths } from "../../src/io/pki/init.ts";
-import { capacityRps, PORTS, type DemoCluster } from "./topology.ts";
-import { wanConfig } from "./wan.ts";
+import { capacityRps, PORTS, roundTripMs, type DemoCluster, type Topology } from "./topology.ts";
+import { wanConfig, type Wan } from "./wan.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Names of the planner replicas, in the order of their ports. */
@@ -33,9 +34,17 @@ export const DEMO_SETTINGS = {
 /** How often the leader looks, and how long a follower bears its silence. */
 export const DEMO_TIMING = { tickMs: 200, leaderTimeoutMs: 2_000 } as const;
 
+/** Where planners and NATS are to run, and how they plan. */
+export interface PlannerPlace {
+  /** Everything is written there. */
+  readonly folder: string;
+  /** Address of NATS and of every planner replica. */
+  readonly host: string;
+  readonly settings: Partial<Settings>;
+}
+
 /** Makes the fleet's CA, NATS accounts and first operator, and one configuration per planner replica. */
-export async function writePlannerFiles({ folder, topology }: Workspace): Promise<PlannerFiles> {
-  const host = topology.controlAddress;
+export async function writePlannerFiles({ folder, host, settings }: PlannerPlace): Promise<PlannerFiles> {
   const fleet = join(folder, "fleet");
   mkdirSync(fleet);
   const init = await initDirectory(fleet, {
@@ -47,7 +56,7 @@ export async function writePlannerFiles({ folder, topology }: Workspace): Promis
   const sockets = Object.fromEntries(REPLICAS.map((replica) => [replica, join(folder, `${replica}.sock`)]));
   const configs = REPLICAS.map((replica, index) => {
     const path = join(fleet, `${replica}.yaml`);
-    writeFileSync(path, stringify(plannerConfig(host, { replica, index, socket: sockets[replica] ?? "" })));
+    writeFileSync(path, stringify(plannerConfig(host, { replica, index, socket: sockets[replica] ?? "", settings })));
     return [replica, path] as const;
   });
   return { init, sockets, configs: Object.fromEntries(configs) };
@@ -57,9 +66,10 @@ interface Replica {
   readonly replica: string;
   readonly index: number;
   readonly socket: string;
+  readonly settings: Partial<Settings>;
 }
 
-function plannerConfig(host: string, { replica, index, socket }: Replica): object {
+function plannerConfig(host: string, { replica, index, socket, settings }: Replica): object {
   const at = (port: number): string => `${host}:${port + index}`;
   const everyone = (port: number): readonly string[] => REPLICAS.map((_, other) => `${host}:${port + other}`);
   return {
@@ -78,7 +88,7 @@ function plannerConfig(host: string, { replica, index, socket }: Replica): objec
       operator: everyone(PORTS.plannerOperator),
     },
     timing: DEMO_TIMING,
-    settings: DEMO_SETTINGS,
+    settings,
   };
 }
 
@@ -99,8 +109,13 @@ export function writeClusterFiles(
   const path = (name: string): string => join(home, name);
   writeFileSync(path("endpoints.yaml"), stringify({ services: endpointsOf(cluster) }));
   writeFileSync(path("agent.yaml"), stringify(agentConfig(cluster, mode)));
-  writeFileSync(path("envoy.json"), bootstrapOf(cluster, wanConfig(cluster, topology)));
+  writeFileSync(path("envoy.json"), bootstrapOf(cluster, wanConfig(cluster, wanOf(topology))));
   return { agentConfig: path("agent.yaml"), envoyConfig: path("envoy.json") };
+}
+
+/** Proxyless callers, all of them in us-east, do not bind to their cluster's address. */
+function wanOf({ clusters }: Topology): Wan {
+  return { clusters, roundTripMs, unboundCallersIn: "us-east" };
 }
 
 function endpointsOf({ address, workloads }: DemoCluster): object {

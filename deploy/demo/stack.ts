@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { proxylessBootstrap } from "../../agents/mesh/envoy/bootstrap.ts";
 import type { ClusterId } from "../../src/model/ids.ts";
-import { invitationFor, REPLICAS, writeClusterFiles, writePlannerFiles } from "./configuration.ts";
+import { DEMO_SETTINGS, invitationFor, REPLICAS, writeClusterFiles, writePlannerFiles } from "./configuration.ts";
 import type { ClusterFiles, PlannerFiles } from "./configuration.ts";
 import { METHODS, Operator } from "./operator.ts";
 import { Processes, tailOf, type DemoProcess, type ProcessSpec } from "./processes.ts";
@@ -30,7 +30,9 @@ export interface StackOptions {
 
 /** Starts NATS and both planners; clusters come later, one by one. */
 export async function openStack(options: StackOptions): Promise<Stack> {
-  const stack = new Stack(options, await writePlannerFiles(options.workspace));
+  const { folder, topology } = options.workspace;
+  const files = await writePlannerFiles({ folder, host: topology.controlAddress, settings: DEMO_SETTINGS });
+  const stack = new Stack(options, files);
   try {
     await stack.startControlPlane();
     return stack;

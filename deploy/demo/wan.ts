@@ -1,24 +1,39 @@
-import { PORTS, roundTripMs, type DemoCluster, type Topology } from "./topology.ts";
+import { PORTS } from "./topology.ts";
+
+/** A cluster on the net: the address that everything in it has, and sends from. */
+export interface WanSite {
+  readonly name: string;
+  readonly address: string;
+}
+
+/** The net between clusters. */
+export interface Wan {
+  readonly clusters: readonly WanSite[];
+  /** Round trip between two different clusters, ms. */
+  readonly roundTripMs: (a: string, b: string) => number;
+  /** Cluster of the callers that do not send from their cluster's address; none: there are no such callers. */
+  readonly unboundCallersIn?: string;
+}
 
 /**
  * Static Envoy configuration that puts the declared round trip in front of a cluster's gateway: one filter chain per
  * source cluster, told apart by the caller's loopback address, with Envoy's own delay fault.
  */
 export function wanConfig(
-  cluster: DemoCluster,
-  topology: Topology,
+  cluster: WanSite,
+  { clusters, roundTripMs, unboundCallersIn }: Wan,
 ): { readonly listeners: readonly object[]; readonly clusters: readonly object[] } {
-  const others = topology.clusters.filter(({ name }) => name !== cluster.name);
+  const others = clusters.filter(({ name }) => name !== cluster.name);
   const chains = others.map((source) => filterChain(roundTripMs(cluster.name, source.name), source.address));
-  // Proxyless callers, all of them in us-east, do not bind to their cluster's address.
-  const proxylessMs = cluster.name === "us-east" ? LOCAL_MS : roundTripMs(cluster.name, "us-east");
+  const isApart = unboundCallersIn !== undefined && unboundCallersIn !== cluster.name;
+  const unboundMs = isApart ? roundTripMs(cluster.name, unboundCallersIn) : LOCAL_MS;
   return {
     listeners: [
       {
         name: "demo-wan",
         address: { socket_address: { address: cluster.address, port_value: PORTS.wan } },
         filter_chains: chains,
-        default_filter_chain: filterChain(proxylessMs),
+        default_filter_chain: filterChain(unboundMs),
       },
     ],
     clusters: [

@@ -1,5 +1,5 @@
 import { Agent, request } from "node:http";
-import { sendAtRate } from "../../../deploy/demo/pacer.ts";
+import { sendAtRandom, sendAtRate } from "../../../deploy/demo/pacer.ts";
 import { answerCalls } from "../calls.ts";
 
 /** Where one stream of requests goes. */
@@ -8,6 +8,8 @@ export interface LoadTarget {
   readonly host: string;
   readonly port: number;
   readonly rps: number;
+  /** Seed of arrivals at random; none: requests are sent evenly spaced. */
+  readonly seed?: number;
 }
 
 /** One request: when it was sent (ms, this process's clock), how long it took, who answered. */
@@ -22,7 +24,7 @@ export interface Sent {
 /** No request of a user waits longer. */
 const PATIENCE_MS = 10_000;
 
-const agent = new Agent({ keepAlive: true, maxSockets: 512 });
+const agent = new Agent({ keepAlive: true, maxSockets: 4_096 });
 const sent = new Map<string, Sent[]>();
 const stops: (() => void)[] = [];
 const open = new Set<symbol>();
@@ -33,7 +35,7 @@ answerCalls({
     for (const target of targets) {
       const list: Sent[] = [];
       sent.set(target.key, list);
-      stops.push(sendAtRate(target.rps, () => send(target, list)));
+      stops.push(startSending(target, () => send(target, list)));
     }
     return undefined;
   },
@@ -58,6 +60,10 @@ answerCalls({
     return list[0]?.servedBy;
   },
 });
+
+function startSending({ rps, seed }: LoadTarget, sendOne: () => void): () => void {
+  return seed === undefined ? sendAtRate(rps, sendOne) : sendAtRandom({ rps, seed }, sendOne);
+}
 
 function send({ host, port }: LoadTarget, list: Sent[]): void {
   const atMs = performance.now();
