@@ -3,6 +3,7 @@ import { WEIGHT_TOTAL } from "../model/destination.ts";
 import type { ClusterId, ServiceId, Version } from "../model/ids.ts";
 import type { Offer } from "./eligible.ts";
 import { Ledger } from "./ledger.ts";
+import type { Filling } from "./limits.ts";
 import type { Valuation } from "./valuation.ts";
 import { compareFlows, isLocal, pairsOf, ROUNDS, tableOf } from "./rounds.ts";
 import type { Pair, Round, Table } from "./rounds.ts";
@@ -27,14 +28,12 @@ export interface Source {
 }
 
 /** What is to be divided, over which destinations, within which limits. */
-export interface Problem {
+export interface Problem extends Filling {
   readonly service: ServiceId;
   /** Version that is preferred where a flow's own is nowhere to be had. */
   readonly stableVersion: Version;
   readonly sources: readonly Source[];
   readonly flows: readonly Flow[];
-  /** Share of a capacity that is filled, 0 to 1. */
-  readonly utilisationMax: number;
   /** What a gigabyte's price weighs against latency; undefined: nothing. */
   readonly valuation?: Valuation;
 }

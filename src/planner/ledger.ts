@@ -3,6 +3,8 @@ import { WEIGHT_TOTAL } from "../model/destination.ts";
 import type { ClusterId, Version } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
 import type { Flow, Placement, Problem, Source } from "./allocate.ts";
+import { limitOf } from "./limits.ts";
+import type { Filling } from "./limits.ts";
 import type { Pair } from "./rounds.ts";
 
 /** Basis points below this are noise of floating point. */
@@ -15,7 +17,7 @@ type Placing = Pick<Placement, "weight" | "manner" | "weighed">;
 export class Ledger {
   /** Factor by which a version's thresholds are raised so that its whole demand fits; versions with room are missing. */
   readonly overload: ReadonlyMap<Version, number>;
-  readonly #utilisationMax: number;
+  readonly #filling: Filling;
   readonly #demands: ReadonlyMap<ClusterId, number>;
   readonly #loads = new Map<DestinationKey, number>();
   readonly #held = new Map<ClusterId, Map<DestinationKey, number>>();
@@ -24,7 +26,7 @@ export class Ledger {
 
   constructor(problem: Problem) {
     this.overload = overloadOf(problem);
-    this.#utilisationMax = problem.utilisationMax;
+    this.#filling = problem;
     this.#demands = new Map(problem.sources.map(({ cluster, demandRps }) => [cluster, demandRps]));
     for (const source of problem.sources.toSorted((a, b) => compareNames(a.cluster, b.cluster))) this.#keep(source);
   }
@@ -59,7 +61,7 @@ export class Ledger {
   room({ flow, offer }: Pair): number {
     if (offer.capacityRps === undefined) return WEIGHT_TOTAL;
     const factor = this.overload.get(offer.destination.version) ?? 1;
-    const roomRps = offer.capacityRps * this.#utilisationMax * factor - (this.#loads.get(offer.key) ?? 0);
+    const roomRps = limitOf(offer, this.#filling) * factor - (this.#loads.get(offer.key) ?? 0);
     const demandRps = this.#demandOf(flow.source);
     // Nobody knows that the source sends anything: what it does send belongs to the nearest that serves at all.
     if (demandRps === 0) return offer.capacityRps > 0 ? WEIGHT_TOTAL : 0;
@@ -105,13 +107,13 @@ interface Room {
 }
 
 /** Every destination that somebody who sends anything could use, by name: sums must not depend on any order. */
-function roomsOf({ sources, utilisationMax }: Problem): ReadonlyMap<DestinationKey, Room> {
+function roomsOf({ sources, ...filling }: Problem): ReadonlyMap<DestinationKey, Room> {
   const rooms = new Map<DestinationKey, Room>();
   for (const { demandRps, offers } of sources) {
     if (demandRps === 0) continue;
-    for (const { key, destination, isDraining, capacityRps } of offers)
-      if (!isDraining && !rooms.has(key))
-        rooms.set(key, { version: destination.version, roomRps: (capacityRps ?? Infinity) * utilisationMax });
+    for (const offer of offers)
+      if (!offer.isDraining && !rooms.has(offer.key))
+        rooms.set(offer.key, { version: offer.destination.version, roomRps: limitOf(offer, filling) });
   }
   return new Map([...rooms].toSorted(([a], [b]) => compareNames(a, b)));
 }

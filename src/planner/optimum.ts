@@ -6,6 +6,7 @@ import { movingFlows, pour } from "./allocate.ts";
 import type { Allocation, Allocator, Flow, Problem, Weighed } from "./allocate.ts";
 import { curveOf, wayMs } from "./cost.ts";
 import { Ledger } from "./ledger.ts";
+import { limitOf } from "./limits.ts";
 import { optimise } from "./optimise/optimise.ts";
 import type { TransportPlan, TransportProblem } from "./optimise/problem.ts";
 import { compareFlows, isLocal, pairsOf, ROUNDS, tableOf } from "./rounds.ts";
@@ -91,7 +92,7 @@ function transportOf({ flows, keys, pairs }: Grid, round: Round, books: Books): 
     }),
     places: keys.map((key, place) => {
       const offer = pairs.map((row) => row[place]).find((pair) => pair !== undefined)?.offer;
-      const limitRps = Math.max(LEAST_LIMIT_RPS, (offer?.capacityRps ?? Infinity) * problem.utilisationMax);
+      const limitRps = Math.max(LEAST_LIMIT_RPS, offer === undefined ? Infinity : limitOf(offer, problem));
       return { curve: curveOf(offer), limitRps, fixedRps: ledger.load(key) };
     }),
     costsMs: pairs.map((row) =>

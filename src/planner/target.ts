@@ -20,6 +20,26 @@ export interface Planning {
   readonly allocator: Allocator;
   readonly valuation: Valuation;
   readonly sources: readonly SourceOutlook[];
+  /** What is kept free for losses that the policy names; undefined: it names none. */
+  readonly reserve?: Reserve;
+}
+
+/** Room that is kept free for the loss of any one of some clusters. */
+export interface Reserve {
+  /** Most requests per second of the destinations that are filled less than others. */
+  readonly limitsRps: ReadonlyMap<DestinationKey, number>;
+  /** Clusters for whose loss there is room at once. */
+  readonly survived: readonly ClusterId[];
+  readonly unsurvived: readonly Unsurvived[];
+}
+
+/** A loss that the policy names and for which there is no room, as targets are. */
+export interface Unsurvived {
+  readonly cluster: ClusterId;
+  /** Requests per second that find no room even when everything is divided anew. */
+  readonly shortRps: number;
+  /** Requests per second that find no room where they may go at once. */
+  readonly shortAtOnceRps: number;
 }
 
 /** What a source starts from before anything is allocated: shares that are settled, and the rest by version. */
@@ -81,11 +101,17 @@ function wishKeeping(source: SourceOutlook, split: Split, keeps: (offer: Offer, 
   return { source, kept, flows: flows.filter(({ weight }) => weight > 0) };
 }
 
+/** Where all sources are to come to. */
+export interface Settled {
+  readonly targets: readonly Target[];
+  readonly overload: Allocation["overload"];
+}
+
 /** Allocates what the wishes leave open, over all sources jointly. Every wish's source must have an open offer. */
 export function settle(
   wishes: readonly Wish[],
-  { service, settings, allocator, valuation }: Planning,
-): { readonly targets: readonly Target[]; readonly overload: Allocation["overload"] } {
+  { service, settings, allocator, valuation, reserve }: Planning,
+): Settled {
   const { placements, overload } = allocator.allocate({
     service: service.spec.service,
     stableVersion: service.spec.stableVersion,
@@ -97,6 +123,7 @@ export function settle(
     })),
     flows: wishes.flatMap(({ flows }) => flows),
     utilisationMax: settings.utilisationMax,
+    ...(reserve !== undefined && { limitsRps: reserve.limitsRps }),
     valuation,
   });
   const placed = Map.groupBy(placements, ({ flow }) => flow.source);
