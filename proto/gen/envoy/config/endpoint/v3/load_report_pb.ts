@@ -4,17 +4,19 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Address } from "../../core/v3/address_pb.ts";
+import { file_envoy_config_core_v3_address } from "../../core/v3/address_pb.ts";
 import type { Locality } from "../../core/v3/base_pb.ts";
 import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import { file_google_protobuf_duration, file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/endpoint/v3/load_report.proto.
  */
 export const file_envoy_config_endpoint_v3_load_report: GenFile = /*@__PURE__*/
-  fileDesc("CiplbnZveS9jb25maWcvZW5kcG9pbnQvdjMvbG9hZF9yZXBvcnQucHJvdG8SGGVudm95LmNvbmZpZy5lbmRwb2ludC52MyLAAgoVVXBzdHJlYW1Mb2NhbGl0eVN0YXRzEjAKCGxvY2FsaXR5GAEgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTG9jYWxpdHkSIQoZdG90YWxfc3VjY2Vzc2Z1bF9yZXF1ZXN0cxgCIAEoBBIiChp0b3RhbF9yZXF1ZXN0c19pbl9wcm9ncmVzcxgDIAEoBBIcChR0b3RhbF9lcnJvcl9yZXF1ZXN0cxgEIAEoBBIdChV0b3RhbF9pc3N1ZWRfcmVxdWVzdHMYCCABKAQSIAoYdG90YWxfYWN0aXZlX2Nvbm5lY3Rpb25zGAkgASgEEh0KFXRvdGFsX25ld19jb25uZWN0aW9ucxgKIAEoBBIeChZ0b3RhbF9mYWlsX2Nvbm5lY3Rpb25zGAsgASgEEhAKCHByaW9yaXR5GAYgASgNIu0BCgxDbHVzdGVyU3RhdHMSFAoMY2x1c3Rlcl9uYW1lGAEgASgJEhwKFGNsdXN0ZXJfc2VydmljZV9uYW1lGAYgASgJElAKF3Vwc3RyZWFtX2xvY2FsaXR5X3N0YXRzGAIgAygLMi8uZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLlVwc3RyZWFtTG9jYWxpdHlTdGF0cxIeChZ0b3RhbF9kcm9wcGVkX3JlcXVlc3RzGAMgASgEEjcKFGxvYWRfcmVwb3J0X2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uYgZwcm90bzM", [file_envoy_config_core_v3_base, file_google_protobuf_duration]);
+  fileDesc("CiplbnZveS9jb25maWcvZW5kcG9pbnQvdjMvbG9hZF9yZXBvcnQucHJvdG8SGGVudm95LmNvbmZpZy5lbmRwb2ludC52MyLgAwoVVXBzdHJlYW1Mb2NhbGl0eVN0YXRzEjAKCGxvY2FsaXR5GAEgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTG9jYWxpdHkSIQoZdG90YWxfc3VjY2Vzc2Z1bF9yZXF1ZXN0cxgCIAEoBBIiChp0b3RhbF9yZXF1ZXN0c19pbl9wcm9ncmVzcxgDIAEoBBIcChR0b3RhbF9lcnJvcl9yZXF1ZXN0cxgEIAEoBBIdChV0b3RhbF9pc3N1ZWRfcmVxdWVzdHMYCCABKAQSIAoYdG90YWxfYWN0aXZlX2Nvbm5lY3Rpb25zGAkgASgEEh0KFXRvdGFsX25ld19jb25uZWN0aW9ucxgKIAEoBBIeChZ0b3RhbF9mYWlsX2Nvbm5lY3Rpb25zGAsgASgEEkwKEWxvYWRfbWV0cmljX3N0YXRzGAUgAygLMjEuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkVuZHBvaW50TG9hZE1ldHJpY1N0YXRzElAKF3Vwc3RyZWFtX2VuZHBvaW50X3N0YXRzGAcgAygLMi8uZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLlVwc3RyZWFtRW5kcG9pbnRTdGF0cxIQCghwcmlvcml0eRgGIAEoDSLEAgoVVXBzdHJlYW1FbmRwb2ludFN0YXRzEi4KB2FkZHJlc3MYASABKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzEikKCG1ldGFkYXRhGAYgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIhChl0b3RhbF9zdWNjZXNzZnVsX3JlcXVlc3RzGAIgASgEEiIKGnRvdGFsX3JlcXVlc3RzX2luX3Byb2dyZXNzGAMgASgEEhwKFHRvdGFsX2Vycm9yX3JlcXVlc3RzGAQgASgEEh0KFXRvdGFsX2lzc3VlZF9yZXF1ZXN0cxgHIAEoBBJMChFsb2FkX21ldHJpY19zdGF0cxgFIAMoCzIxLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5FbmRwb2ludExvYWRNZXRyaWNTdGF0cyJ1ChdFbmRwb2ludExvYWRNZXRyaWNTdGF0cxITCgttZXRyaWNfbmFtZRgBIAEoCRIpCiFudW1fcmVxdWVzdHNfZmluaXNoZWRfd2l0aF9tZXRyaWMYAiABKAQSGgoSdG90YWxfbWV0cmljX3ZhbHVlGAMgASgBIu0BCgxDbHVzdGVyU3RhdHMSFAoMY2x1c3Rlcl9uYW1lGAEgASgJEhwKFGNsdXN0ZXJfc2VydmljZV9uYW1lGAYgASgJElAKF3Vwc3RyZWFtX2xvY2FsaXR5X3N0YXRzGAIgAygLMi8uZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLlVwc3RyZWFtTG9jYWxpdHlTdGF0cxIeChZ0b3RhbF9kcm9wcGVkX3JlcXVlc3RzGAMgASgEEjcKFGxvYWRfcmVwb3J0X2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uYgZwcm90bzM", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_google_protobuf_duration, file_google_protobuf_struct]);
 
 /**
  * @generated from message envoy.config.endpoint.v3.UpstreamLocalityStats
@@ -61,6 +63,16 @@ export type UpstreamLocalityStats = Message<"envoy.config.endpoint.v3.UpstreamLo
   totalFailConnections: bigint;
 
   /**
+   * @generated from field: repeated envoy.config.endpoint.v3.EndpointLoadMetricStats load_metric_stats = 5;
+   */
+  loadMetricStats: EndpointLoadMetricStats[];
+
+  /**
+   * @generated from field: repeated envoy.config.endpoint.v3.UpstreamEndpointStats upstream_endpoint_stats = 7;
+   */
+  upstreamEndpointStats: UpstreamEndpointStats[];
+
+  /**
    * @generated from field: uint32 priority = 6;
    */
   priority: number;
@@ -72,6 +84,80 @@ export type UpstreamLocalityStats = Message<"envoy.config.endpoint.v3.UpstreamLo
  */
 export const UpstreamLocalityStatsSchema: GenMessage<UpstreamLocalityStats> = /*@__PURE__*/
   messageDesc(file_envoy_config_endpoint_v3_load_report, 0);
+
+/**
+ * @generated from message envoy.config.endpoint.v3.UpstreamEndpointStats
+ */
+export type UpstreamEndpointStats = Message<"envoy.config.endpoint.v3.UpstreamEndpointStats"> & {
+  /**
+   * @generated from field: envoy.config.core.v3.Address address = 1;
+   */
+  address?: Address | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Struct metadata = 6;
+   */
+  metadata?: JsonObject | undefined;
+
+  /**
+   * @generated from field: uint64 total_successful_requests = 2;
+   */
+  totalSuccessfulRequests: bigint;
+
+  /**
+   * @generated from field: uint64 total_requests_in_progress = 3;
+   */
+  totalRequestsInProgress: bigint;
+
+  /**
+   * @generated from field: uint64 total_error_requests = 4;
+   */
+  totalErrorRequests: bigint;
+
+  /**
+   * @generated from field: uint64 total_issued_requests = 7;
+   */
+  totalIssuedRequests: bigint;
+
+  /**
+   * @generated from field: repeated envoy.config.endpoint.v3.EndpointLoadMetricStats load_metric_stats = 5;
+   */
+  loadMetricStats: EndpointLoadMetricStats[];
+};
+
+/**
+ * Describes the message envoy.config.endpoint.v3.UpstreamEndpointStats.
+ * Use `create(UpstreamEndpointStatsSchema)` to create a new message.
+ */
+export const UpstreamEndpointStatsSchema: GenMessage<UpstreamEndpointStats> = /*@__PURE__*/
+  messageDesc(file_envoy_config_endpoint_v3_load_report, 1);
+
+/**
+ * @generated from message envoy.config.endpoint.v3.EndpointLoadMetricStats
+ */
+export type EndpointLoadMetricStats = Message<"envoy.config.endpoint.v3.EndpointLoadMetricStats"> & {
+  /**
+   * @generated from field: string metric_name = 1;
+   */
+  metricName: string;
+
+  /**
+   * @generated from field: uint64 num_requests_finished_with_metric = 2;
+   */
+  numRequestsFinishedWithMetric: bigint;
+
+  /**
+   * @generated from field: double total_metric_value = 3;
+   */
+  totalMetricValue: number;
+};
+
+/**
+ * Describes the message envoy.config.endpoint.v3.EndpointLoadMetricStats.
+ * Use `create(EndpointLoadMetricStatsSchema)` to create a new message.
+ */
+export const EndpointLoadMetricStatsSchema: GenMessage<EndpointLoadMetricStats> = /*@__PURE__*/
+  messageDesc(file_envoy_config_endpoint_v3_load_report, 2);
 
 /**
  * @generated from message envoy.config.endpoint.v3.ClusterStats
@@ -108,5 +194,5 @@ export type ClusterStats = Message<"envoy.config.endpoint.v3.ClusterStats"> & {
  * Use `create(ClusterStatsSchema)` to create a new message.
  */
 export const ClusterStatsSchema: GenMessage<ClusterStats> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_load_report, 1);
+  messageDesc(file_envoy_config_endpoint_v3_load_report, 3);
 
