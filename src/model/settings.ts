@@ -31,8 +31,19 @@ export interface Settings {
   readonly allocation: Allocation;
   /** Share of what callers spend (latency and price) below which a gain moves nothing by itself, 0 to 1; for `optimum`. */
   readonly moveGainMin: number;
+  /**
+   * The same for moves that bring requests back nearer to somebody who would be filled above `returnFillMax`: who left for
+   * load returns for more than they left for.
+   */
+  readonly returnGainMin: number;
+  /** Part of what planning fills of a destination up to which a return needs no more gain than any other move, 0 to 1. */
+  readonly returnFillMax: number;
   /** Share of a destination's capacity that planning fills, 0 to 1. */
   readonly utilisationMax: number;
+  /** Share of a destination's capacity that it gets at most while a step is under way, in whatever order it is applied, 0 to 1. */
+  readonly stepUtilisationMax: number;
+  /** Share of its capacity by which a destination's load may grow in one routine step, 0 to 1: caches and pools are cold at first. */
+  readonly onloadMax: number;
   /** How long an emergency change is watched after the fact, in ms. */
   readonly emergencyWatchMs: number;
   /** Fewest requests in a window for observed shares to count. */
@@ -43,7 +54,19 @@ export interface Settings {
   readonly routineIntervalMs: number;
 }
 
-/** Defaults, from the thresholds that published systems use (planning 6.1, reliability S8, S9, S21). */
+/** Share of a capacity that is filled where nobody says otherwise: the same for a fleet in a document and for a live one. */
+export const DEFAULT_UTILISATION_MAX = 0.9;
+
+/**
+ * Defaults, from the thresholds that published systems use (planning 6.1, reliability S8, S9, S21).
+ *
+ * `utilisationMax` 0.9: declared capacities are wrong. With an error of 10 % nobody is overloaded up to 0.85 and 2 services of
+ * 200 are at 0.9; where capacities follow what is observed, 0.88 to 0.95 holds an error of 20 % (planning, section 4). More
+ * headroom costs callers: 0.85 a tenth more than 0.9 where round trips are long. Demand may be off by `measuredDeadBand`
+ * before it is noticed: `0.9 * 1.05` is still within `stepUtilisationMax`, and that below the 0.98 at which queues have no end.
+ * The same 5 % between both is what every step can count on: no move takes more than `ceil(1 / s) - 1` of them, `s` the slack
+ * as a share (planning, section 10).
+ */
 export const DEFAULT_SETTINGS: Settings = {
   unknownAfterMs: 3_000,
   deadAfterMs: 5_000,
@@ -55,10 +78,14 @@ export const DEFAULT_SETTINGS: Settings = {
   panicRatio: 0.5,
   correlatedRatio: 0.34,
   correlatedWindowMs: 60_000,
-  measuredDeadBand: 0.1,
-  allocation: "waterfall",
+  measuredDeadBand: 0.05,
+  allocation: "optimum",
   moveGainMin: 0.03,
-  utilisationMax: 0.8,
+  returnGainMin: 0.05,
+  returnFillMax: 0.95,
+  utilisationMax: DEFAULT_UTILISATION_MAX,
+  stepUtilisationMax: 0.95,
+  onloadMax: 0.3,
   emergencyWatchMs: 60_000,
   observedRequestsMin: 20,
   routineStepWeight: 2_500,

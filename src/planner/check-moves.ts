@@ -19,8 +19,9 @@ interface Moved {
 /** Checks what moves against what was released: how far, where to, and whether somebody gets more than it can serve. */
 export function checkMoves(checked: Checked): Objection {
   const moved = plannedClusters(checked).map((cluster) => movedBy(cluster, checked));
+  const overloaded = overloadedNow(moved, checked);
   for (const move of moved) {
-    const found = checkRises(move) ?? checkFar(move, checked) ?? checkRescue(move, checked);
+    const found = checkRises(move) ?? checkFar(move, checked) ?? checkRescue(move, overloaded, checked);
     if (found !== undefined) return found;
   }
   return checkLoads(moved, checked);
@@ -87,8 +88,12 @@ function limitOf({ cluster, held }: Moved, { state, service, settings }: Checked
   return Math.min(...limits);
 }
 
-/** An emergency moves what is lost or aborted and nothing else: it is no way around the limits. */
-function checkRescue({ cluster, held, next, judged }: Moved, { state, service, plan }: Checked): Objection {
+/** An emergency moves what is lost, aborted or too much, and nothing else: it is no way around the limits. */
+function checkRescue(
+  { cluster, held, next, judged }: Moved,
+  overloaded: ReadonlySet<DestinationKey>,
+  { state, service, plan }: Checked,
+): Objection {
   if (plan.urgency !== "emergency" || held === undefined) return undefined;
   const isAborted =
     service.inputsCause === "abort" &&
@@ -99,7 +104,11 @@ function checkRescue({ cluster, held, next, judged }: Moved, { state, service, p
         shift.sources.includes(cluster) &&
         (shift.endedAtMs ?? 0) >= (service.rollout?.committedAtMs ?? 0),
     );
-  if (isAborted) return undefined;
+  // Who leaves somebody with too much goes on its way as a whole.
+  const relieves = held.some(
+    ({ destination, weight }) => overloaded.has(keyOf(destination)) && heldWeight(next, destination) < weight,
+  );
+  if (isAborted || relieves) return undefined;
   for (const { destination, weight } of held) {
     const found = judged.find((other) => keyOf(other.destination) === keyOf(destination));
     const isLost = found === undefined || found.bar !== undefined;
@@ -109,6 +118,16 @@ function checkRescue({ cluster, held, next, judged }: Moved, { state, service, p
     return objection("PLAN_CHECK_FAILED", `route_sets[${cluster}]`, text);
   }
   return undefined;
+}
+
+/** Destinations that get more now than a step may bring anybody. */
+function overloadedNow(moved: readonly Moved[], checked: Checked): ReadonlySet<DestinationKey> {
+  const now = loads(moved, ({ held, next }) => held ?? next, checked);
+  const over = checked.service.spec.deployments.filter((deployment) => {
+    const mostRps = (capacityOf(deployment, checked.service) ?? Infinity) * checked.settings.stepUtilisationMax;
+    return (now.get(keyOf(deployment)) ?? 0) > mostRps;
+  });
+  return new Set(over.map(keyOf));
 }
 
 /**

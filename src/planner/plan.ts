@@ -14,6 +14,7 @@ import { outlookOf } from "./outlook.ts";
 import type { SourceOutlook } from "./outlook.ts";
 import { explain } from "./reasons/explain.ts";
 import { settleKeepingRoom } from "./reserve.ts";
+import { reliefOf } from "./relief.ts";
 import { routeSetOf, withAllowedFallbacks } from "./route-sets.ts";
 import { stepAll } from "./step.ts";
 import type { Step } from "./step.ts";
@@ -62,12 +63,13 @@ function planService(state: FleetState, service: ServiceState, settings: Setting
   const { targets: wanted, overload, ...kept } = settleKeepingRoom(wishes, bare);
   const planning: Planning = { ...bare, ...kept };
   const isEmergency = wanted.some((target) => isConcerned(target, planning));
-  const urgency = isEmergency ? "emergency" : calmUrgency(planning);
-  const isWeighed = urgency === "routine" && settings.allocation === "optimum";
+  const calm = isEmergency ? "emergency" : calmUrgency(planning);
+  const isWeighed = calm === "routine" && settings.allocation === "optimum";
   const targets = isWeighed ? worthwhile(wanted, planning) : wanted;
   // What is kept free for a loss is there to be used by one.
   const rescue = isEmergency ? rescueOf(targets, bare) : undefined;
-  const steps = rescue === undefined ? orderlySteps(targets, planning) : rescue.map(stepAtOnce);
+  const { steps, urgency } =
+    rescue === undefined ? orderlyPace(targets, calm, planning) : { steps: rescue.map(stepAtOnce), urgency: calm };
   const routeSets = routeSetsOf(steps, planning);
   return {
     service: service.spec.service,
@@ -101,9 +103,18 @@ function stepAtOnce({ source, split }: Target): Step {
   return { source: source.cluster, split, moved: 0, bound: "none" };
 }
 
-/** One step towards the targets, within the limits; a source that has nothing yet starts at its target. */
-function orderlySteps(targets: readonly Target[], planning: Planning): readonly Step[] {
-  const { service, sources } = planning;
+/** Steps, and how fast they may go. */
+interface Pace {
+  readonly steps: readonly Step[];
+  readonly urgency: Urgency;
+}
+
+/**
+ * One step towards the targets, within the limits; a source that has nothing yet starts at its target. Where somebody has too
+ * much already, nothing that moves by itself keeps to step limits.
+ */
+function orderlyPace(targets: readonly Target[], urgency: Urgency, planning: Planning): Pace {
+  const { service, sources, settings } = planning;
   const now = new Map(targets.map(({ source, split }) => [source.cluster, source.now ?? split]));
   const then = new Map(targets.map(({ source, split }) => [source.cluster, split]));
   const moves = targets.map(({ source, split }) => ({
@@ -113,12 +124,17 @@ function orderlySteps(targets: readonly Target[], planning: Planning): readonly 
     target: split,
     maxStepWeight: stepLimitOf(source, planning),
   }));
-  return stepAll(moves, {
+  const surroundings = {
     service: service.spec.service,
     loadsNow: loadsOf(now, sources),
     loadsThen: loadsOf(then, sources),
     capacities: capacitiesOf(sources),
-  });
+    utilisationMax: settings.stepUtilisationMax,
+    ...(urgency === "routine" && { onloadMax: settings.onloadMax }),
+  };
+  const steps = stepAll(moves, surroundings);
+  const relief = urgency === "routine" ? reliefOf(moves, steps, surroundings) : undefined;
+  return relief === undefined ? { steps, urgency } : { steps: relief, urgency: "emergency" };
 }
 
 /** Emergencies aside: an operator's change goes in waves, anything else at once. */

@@ -32,10 +32,26 @@ export interface Surroundings {
   readonly loadsThen: ReadonlyMap<DestinationKey, number>;
   /** Requests per second each destination can serve at most; missing where nobody knows. */
   readonly capacities: ReadonlyMap<DestinationKey, number>;
+  /** Share of a capacity that is given away at most while the step is under way, 0 to 1. */
+  readonly utilisationMax: number;
+  /** Share of its capacity by which a destination's load may grow in this step; undefined: as it may. */
+  readonly onloadMax?: number;
 }
 
-/** What holds a step back, if anything. `no-safe-order`: no order of applying it is safe, so that it goes unhindered. */
-export type StepBound = "none" | "step-limit" | "capacity" | "waits-for-room" | "no-safe-order";
+/**
+ * What holds a step back, if anything. `onload`: a destination may take so much more at a time. `relief`: it goes as far as
+ * relieves somebody who has too much. `relief-first`: it waits until that is done. `no-safe-order`: no order of applying it is
+ * safe, so that it goes unhindered.
+ */
+export type StepBound =
+  | "none"
+  | "step-limit"
+  | "onload"
+  | "capacity"
+  | "waits-for-room"
+  | "relief"
+  | "relief-first"
+  | "no-safe-order";
 
 /** One source's next split. */
 export interface Step {
@@ -53,13 +69,20 @@ interface Stride {
 }
 
 /**
- * The next step of every move, such that in whatever order the sources apply it no destination gets more than it can
- * serve: the load of a destination during a step is at most `sum_i max(old_i, new_i)`, and the largest safe part of a
- * step has a closed form (planning, section 10). A destination that ends above its capacity anyway may get that much.
+ * The next step of every move, such that in whatever order the sources apply it no destination gets more than
+ * `utilisationMax` of what it can serve: the load of a destination during a step is at most `sum_i max(old_i, new_i)`, and the
+ * largest safe part of a step has a closed form (planning, section 10), taken here for each source from the destinations that
+ * it raises. Where that leaves no way at all, whole capacities are the limit. A destination that ends above its limit anyway
+ * may get that much.
  */
 export function stepAll(moves: readonly Move[], surroundings: Surroundings): readonly Step[] {
   const strides = moves.map(limitedStride);
-  return safeStrides(strides, surroundings).map((stride) => ({
+  const safe =
+    safeStrides(strides, surroundings) ??
+    safeStrides(strides, { ...surroundings, utilisationMax: 1 }) ??
+    // A full fleet that has to swap has no safe order; standing still for ever would be worse.
+    strides.map((stride) => (stride.moved > 0 ? { ...stride, bound: "no-safe-order" as const } : stride));
+  return safe.map((stride) => ({
     source: stride.move.source,
     split: splitAfter(stride, surroundings.service),
     moved: stride.moved,
@@ -77,66 +100,70 @@ function splitAfter({ move, moved }: Stride, service: ServiceId): Split {
   return stepToward({ from: move.now, to: move.target, moved }, service);
 }
 
-function safeStrides(strides: readonly Stride[], surroundings: Surroundings): readonly Stride[] {
+/** Undefined when everybody would have to wait for everybody. */
+function safeStrides(strides: readonly Stride[], surroundings: Surroundings): readonly Stride[] | undefined {
   let open = strides;
-  while (open.some(({ moved }) => moved > 0)) {
-    const part = safePart(open, surroundings);
-    if (part >= 1) return open;
-    if (part >= SAFE_PART_MIN) return open.map((stride) => shortened(stride, part));
-    const tight = tightDestinations(open, surroundings);
+  for (;;) {
+    const pressures = pressuresOf(open, surroundings);
+    const tight = new Set([...pressures].filter(([, found]) => partOf(found) < SAFE_PART_MIN).map(([key]) => key));
+    if (tight.size === 0) return open.map((stride) => shortened(stride, pressures, surroundings));
     open = open.map((stride) => (raisesAny(stride, tight, surroundings.service) ? waiting(stride) : stride));
+    if (open.every(({ moved }) => moved === 0)) return undefined;
   }
-  // A full fleet that has to swap has no safe order; standing still for ever would be worse.
-  return strides.map((stride) => (stride.moved > 0 ? { ...stride, bound: "no-safe-order" } : stride));
 }
 
-function shortened(stride: Stride, part: number): Stride {
-  if (stride.moved === 0) return stride;
-  return { ...stride, moved: Math.max(1, Math.floor(stride.moved * part)), bound: "capacity" };
+/** A stride as short as the tightest destination that it raises makes it. */
+function shortened(
+  stride: Stride,
+  pressures: ReadonlyMap<DestinationKey, Pressure>,
+  { service }: Surroundings,
+): Stride {
+  let [part, bound]: [number, StepBound] = [1, stride.bound];
+  for (const [key] of risesOf(stride, service)) {
+    const pressure = pressures.get(key);
+    if (pressure === undefined || partOf(pressure) >= part) continue;
+    [part, bound] = [partOf(pressure), pressure.onloadRps < pressure.slackRps ? "onload" : "capacity"];
+  }
+  return part === 1 ? stride : { ...stride, moved: Math.max(1, Math.floor(stride.moved * part)), bound };
 }
 
 function waiting(stride: Stride): Stride {
-  return { ...stride, moved: 0, bound: "waits-for-room" };
+  return stride.moved === 0 ? stride : { ...stride, moved: 0, bound: "waits-for-room" };
 }
 
 /** What a step brings a destination on top of what it has, and how much it may get. */
 interface Pressure {
   readonly slackRps: number;
+  /** Most that it may grow by at a time. */
+  readonly onloadRps: number;
   readonly risingRps: number;
   /** What rounding to basis points may add to a shortened step. */
   readonly roundingRps: number;
 }
 
-/** Largest part of the strides that is safe in any order; 1 or more when they are safe as they are. */
-function safePart(strides: readonly Stride[], surroundings: Surroundings): number {
-  const parts = [...pressures(strides, surroundings).values()].map(partOf);
-  return Math.min(1, ...parts);
+/** Largest part of the strides that raise a destination that is safe in any order; 1 when they are safe as they are. */
+function partOf({ slackRps, onloadRps, risingRps, roundingRps }: Pressure): number {
+  const mostRps = Math.min(slackRps, onloadRps);
+  return risingRps <= mostRps ? 1 : (mostRps - roundingRps) / risingRps;
 }
 
-function partOf({ slackRps, risingRps, roundingRps }: Pressure): number {
-  return risingRps === 0 || risingRps <= slackRps ? 1 : (slackRps - roundingRps) / risingRps;
-}
-
-function tightDestinations(strides: readonly Stride[], surroundings: Surroundings): ReadonlySet<DestinationKey> {
-  const tight = [...pressures(strides, surroundings)].filter(([, pressure]) => partOf(pressure) < SAFE_PART_MIN);
-  return new Set(tight.map(([key]) => key));
-}
-
-function pressures(
+function pressuresOf(
   strides: readonly Stride[],
-  { service, loadsNow, loadsThen, capacities }: Surroundings,
+  { service, loadsNow, loadsThen, capacities, utilisationMax, onloadMax = Infinity }: Surroundings,
 ): ReadonlyMap<DestinationKey, Pressure> {
   const found = new Map<DestinationKey, Pressure>();
   for (const stride of strides) {
-    for (const [key, weight] of risesOf(stride, service)) {
+    const { demandRps } = stride.move;
+    for (const [key, weight] of demandRps === 0 ? [] : risesOf(stride, service)) {
       const capacityRps = capacities.get(key);
       if (capacityRps === undefined) continue;
-      const limitRps = Math.max(capacityRps, loadsThen.get(key) ?? 0) * (1 + LOAD_NOISE);
+      const thenRps = loadsThen.get(key) ?? 0;
       const before = found.get(key);
       found.set(key, {
-        slackRps: limitRps - (loadsNow.get(key) ?? 0),
-        risingRps: (before?.risingRps ?? 0) + (weight / WEIGHT_TOTAL) * stride.move.demandRps,
-        roundingRps: (before?.roundingRps ?? 0) + stride.move.demandRps / WEIGHT_TOTAL,
+        slackRps: Math.max(capacityRps * utilisationMax, thenRps) * (1 + LOAD_NOISE) - (loadsNow.get(key) ?? 0),
+        onloadRps: onloadMax * Math.max(capacityRps, thenRps),
+        risingRps: (before?.risingRps ?? 0) + (weight / WEIGHT_TOTAL) * demandRps,
+        roundingRps: (before?.roundingRps ?? 0) + demandRps / WEIGHT_TOTAL,
       });
     }
   }

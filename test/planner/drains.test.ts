@@ -56,7 +56,7 @@ describe("a drain", () => {
     const refusal = play.refuses(aDrain("ap-south"));
     expect(refusal.code).toBe("OVER_CAPACITY");
     expect(refusal.message).toContain("2100 rps");
-    expect(refusal.message).toContain("1600 rps");
+    expect(refusal.message).toContain("1800 rps");
     expect(play.do(aDrain("ap-south", { force: "over-capacity" }))).toHaveLength(1);
   });
 

@@ -117,7 +117,7 @@ describe("measuring demand", () => {
   }
 
   it.each<[string, number, number | undefined]>([
-    ["inside the dead band", 10_900, undefined],
+    ["inside the dead band", 10_400, undefined],
     ["outside the dead band", 11_500, 1_150],
     ["gone", 0, 0],
   ])("%s", (_what, requests, expected) => {
@@ -160,7 +160,7 @@ describe("measuring demand", () => {
 });
 
 describe("measuring workloads", () => {
-  const row: WorkloadRow = { service: CHECKOUT, version: "v1" as Version, readyEndpoints: 10, totalEndpoints: 10 };
+  const row: WorkloadRow = { service: CHECKOUT, version: "v1" as Version, readyEndpoints: 20, totalEndpoints: 20 };
 
   function after(first: WorkloadRow, then: WorkloadRow) {
     const play = aSettledFleet();
@@ -172,7 +172,7 @@ describe("measuring workloads", () => {
 
   it("records the first report, and then what leaves the dead band", () => {
     expect(after(row, row)).toBeUndefined();
-    expect(after(row, { ...row, readyEndpoints: 9 })).toBeUndefined();
+    expect(after(row, { ...row, readyEndpoints: 19 })).toBeUndefined();
     expect(after(row, { ...row, readyEndpoints: 5 })?.reported[CHECKOUT]).toEqual({
       "us-east/v1": { readyEndpoints: 5 },
     });

@@ -11,6 +11,7 @@ import {
   planOf,
   threeClusters,
   UNPACED,
+  WATERFALL,
   withShifts,
 } from "./planning-fleet.ts";
 import { planServices } from "../../src/planner/plan.ts";
@@ -58,7 +59,7 @@ describe("where requests go", () => {
     const reported = { "us-east/v1": { readyEndpoints: 2, capacityRps: 50 } };
     expect(planned(planOf(threeClusters({ state: { reported } })), "us-east")).toEqual({ "us-east/v1": 10_000 });
     const undeclared = threeClusters({ state: { reported } }, { versions: { v1: undefined } });
-    expect(planned(planOf(undeclared), "us-east")).toEqual({ "us-east/v1": 4_000, "eu-west/v1": 6_000 });
+    expect(planned(planOf(undeclared, WATERFALL), "us-east")).toEqual({ "us-east/v1": 4_000, "eu-west/v1": 6_000 });
   });
 
   it("plans only services that exist, each once, in order of name", () => {

@@ -17,8 +17,11 @@ import { encodeRouteSet } from "../../src/wire/route-set.ts";
 /** The one service of these fleets. */
 export const CHECKOUT = "shop/checkout" as ServiceId;
 
-/** Settings without a routine limit, for tests that look at targets. */
-export const UNPACED: Settings = { ...DEFAULT_SETTINGS, routineStepWeight: 10_000, utilisationMax: 0.8 };
+/** Settings without limits of routine steps, for tests that look at targets. */
+export const UNPACED: Settings = { ...DEFAULT_SETTINGS, routineStepWeight: 10_000, onloadMax: 1, utilisationMax: 0.8 };
+
+/** The same, callers served nearest first. */
+export const WATERFALL: Settings = { ...UNPACED, allocation: "waterfall" };
 
 /** What a test says of one cluster. Capacities by version; a version without one is `undefined`. */
 export interface ClusterOptions {

@@ -76,7 +76,7 @@ describe("a shift is refused", () => {
     expect(refusal).toMatchObject({ code: "OVER_CAPACITY", field: "target.split.weights[0].weight" });
     expect(refusal.message).toContain("1300 rps");
     const most = Number(/\((\d+)\) of us-east/.exec(refusal.message)?.[1]);
-    expect(most).toBe(5_000);
+    expect(most).toBe(6_000);
     play.do(aShift({ "eu-west/v1": most, "us-east/v1": 10_000 - most }));
   });
 

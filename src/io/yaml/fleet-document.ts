@@ -3,6 +3,7 @@ import type { FleetDocument } from "../../model/fleet-document.ts";
 import type { Refusal } from "../../model/refusal.ts";
 import { ok, refuse } from "../../model/result.ts";
 import type { Result } from "../../model/result.ts";
+import { DEFAULT_UTILISATION_MAX } from "../../model/settings.ts";
 import { EveryRefusal } from "./every-refusal.ts";
 import { Fields } from "./fields.ts";
 import { clustersOf } from "./fleet/clusters.ts";
@@ -16,7 +17,7 @@ import { readYaml } from "./read.ts";
 import type { YamlValue } from "./value.ts";
 
 /** What a document that leaves it out gets. */
-export const DEFAULTS = { utilisationMax: 0.9, localRttMs: 0.5 } as const;
+export const DEFAULTS = { utilisationMax: DEFAULT_UTILISATION_MAX, localRttMs: 0.5 } as const;
 
 /** Limits for documents that programs write: 100 clusters and 2000 services are about a million values. */
 export const EXPORTED: Limits = { bytesMax: 256 * 1_048_576, lexemesMax: 40_000_000, valuesMax: 8_000_000 };

@@ -179,6 +179,12 @@ function boundText({ target, step, emergency }: Explanation, planning: Planning)
   switch (step.bound) {
     case "capacity":
       return `a larger step than ${step.moved} could overload a destination, in some order of applying it`;
+    case "onload":
+      return `a destination may get ${perCent(planning.settings.onloadMax * 10_000)} of its capacity more at a time`;
+    case "relief":
+      return "somebody is sent more than it can serve, and is relieved at once, whatever one step may move";
+    case "relief-first":
+      return "somebody is sent more than it can serve, and is relieved first";
     case "waits-for-room":
       return "others must leave a full destination first";
     case "step-limit":

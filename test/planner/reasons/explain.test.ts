@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { FleetState } from "../../../src/model/fleet.ts";
-import { aFleet, aShift, changeCluster, planOf, UNPACED, withShifts } from "../planning-fleet.ts";
+import { aFleet, aShift, changeCluster, planOf, UNPACED, WATERFALL, withShifts } from "../planning-fleet.ts";
 import type { ServiceOptions } from "../planning-fleet.ts";
 
 const LOCAL = { "us-east": { "us-east/v1": 10_000 }, "eu-west": { "eu-west/v1": 10_000 } };
@@ -30,14 +30,14 @@ describe("reasons", () => {
   });
 
   it("say how much spills how far", () => {
-    expect(reasons(fleet(400))).toEqual([
+    expect(reasons(fleet(400), WATERFALL)).toEqual([
       "spillover eu-west/v1: 2000 of 10000 (80 rps) to the nearest with room, 80 ms away; it takes 320 rps (80 % of 400 rps)",
       "local us-east/v1: 8000 of 10000 (320 rps) served at home; it takes 320 rps (80 % of 400 rps)",
     ]);
   });
 
   it("say by how much thresholds were raised when demand exceeds them", () => {
-    expect(reasons(fleet(700)).at(0)).toBe(
+    expect(reasons(fleet(700), WATERFALL).at(0)).toBe(
       "spillover eu-west/v1: 4286 of 10000 (300 rps) to the nearest with room, 80 ms away; " +
         "it takes 400 rps (80 % of 400 rps, raised 1.25 times because demand exceeds all there is)",
     );
