@@ -71,27 +71,30 @@ function grown(tally: Tally, added: readonly TrafficRow[], windowMs: number): Ta
   return { ...tally, rows, windowMs: tally.windowMs + windowMs };
 }
 
-/** Counts add up exactly. Quantiles cannot: the median is averaged by requests, of the 99th the worst is kept. */
+/** Counts and means add up exactly. Quantiles cannot: the median is averaged by requests, of the 99th the worst is kept. */
 function merged(a: TrafficRow | undefined, b: TrafficRow): TrafficRow {
   if (a === undefined) return b;
   const requests = a.requests + b.requests;
-  const p50 = averaged(a, b);
+  const mean = averaged("latencyMeanMs", a, b);
+  const p50 = averaged("latencyP50Ms", a, b);
   const p99 = Math.max(a.latencyP99Ms ?? -1, b.latencyP99Ms ?? -1);
   return {
     service: b.service,
     destination: b.destination,
     requests,
     failures: a.failures + b.failures,
+    ...(mean === undefined ? {} : { latencyMeanMs: mean }),
     ...(p50 === undefined ? {} : { latencyP50Ms: p50 }),
     ...(p99 < 0 ? {} : { latencyP99Ms: p99 }),
   };
 }
 
-function averaged(a: TrafficRow, b: TrafficRow): number | undefined {
-  if (a.latencyP50Ms === undefined) return b.latencyP50Ms;
-  if (b.latencyP50Ms === undefined) return a.latencyP50Ms;
+function averaged(name: "latencyMeanMs" | "latencyP50Ms", a: TrafficRow, b: TrafficRow): number | undefined {
+  const [before, seen] = [a[name], b[name]];
+  if (before === undefined) return seen;
+  if (seen === undefined) return before;
   const requests = a.requests + b.requests;
-  return requests === 0 ? b.latencyP50Ms : (a.latencyP50Ms * a.requests + b.latencyP50Ms * b.requests) / requests;
+  return requests === 0 ? seen : (before * a.requests + seen * b.requests) / requests;
 }
 
 /** Services to report now, sorted: whose turn has come, that broke, and those watched closely with enough requests. */

@@ -43,9 +43,21 @@ export class Reports {
 }
 
 function shifted(report: ClusterReport, offsetMs: number, isStreamOpen: boolean): ClusterReport {
-  const spans = Object.entries(report.trafficSpans ?? {}) as [ServiceId, WindowSpan][];
-  const trafficSpans = Object.fromEntries(
-    spans.map(([service, span]) => [service, { ...span, receivedAtMs: Math.trunc(span.receivedAtMs + offsetMs) }]),
+  const { trafficSpans = {}, workloadSpans = {} } = report;
+  return {
+    ...report,
+    receivedAtMs: Math.trunc(report.receivedAtMs + offsetMs),
+    trafficSpans: shiftedSpans(trafficSpans, offsetMs),
+    workloadSpans: shiftedSpans(workloadSpans, offsetMs),
+    isStreamOpen,
+  };
+}
+
+type Spans = Readonly<Record<ServiceId, WindowSpan>>;
+
+function shiftedSpans(spans: Spans, offsetMs: number): Spans {
+  const entries = Object.entries(spans) as [ServiceId, WindowSpan][];
+  return Object.fromEntries(
+    entries.map(([service, span]) => [service, { ...span, receivedAtMs: Math.trunc(span.receivedAtMs + offsetMs) }]),
   );
-  return { ...report, receivedAtMs: Math.trunc(report.receivedAtMs + offsetMs), trafficSpans, isStreamOpen };
 }

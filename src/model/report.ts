@@ -8,6 +8,8 @@ export interface TrafficRow {
   readonly destination: DestinationKey;
   readonly requests: number;
   readonly failures: number;
+  /** Mean of the requests' latencies as the source saw them, its way there and back included, ms. */
+  readonly latencyMeanMs?: number;
   readonly latencyP50Ms?: number;
   readonly latencyP99Ms?: number;
 }
@@ -19,6 +21,8 @@ export interface WorkloadRow {
   readonly readyEndpoints: number;
   readonly totalEndpoints: number;
   readonly capacityRps?: number;
+  /** Busy share of its workers in the window, 0 to 1; undefined: nobody measures it. */
+  readonly utilisation?: number;
 }
 
 /** How the reporter's data plane sees another cluster's gateway: a witness against or for it. */
@@ -69,6 +73,8 @@ export interface ClusterReport {
   /** The window of each service's rows: services report in turn, and a heartbeat brings no new rows. */
   readonly trafficSpans?: Readonly<Record<ServiceId, WindowSpan>>;
   readonly workloads: readonly WorkloadRow[];
+  /** The window of each service's workloads, which may come without any traffic of its own callers. */
+  readonly workloadSpans?: Readonly<Record<ServiceId, WindowSpan>>;
   readonly peers: readonly PeerRow[];
   /** Whether a plan stream of this agent is open at any replica, as that replica says in its heartbeat. */
   readonly isStreamOpen: boolean;

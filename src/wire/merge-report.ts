@@ -27,7 +27,7 @@ export function mergeReport(
 function emptyReport({ cluster, uid, bootId }: HeartbeatPart | WindowPart): ClusterReport {
   const identity = { cluster, uid, bootId, sequence: 0, receivedAtMs: 0 };
   const rows = { traffic: [], windowMs: 0, workloads: [], peers: [], refusals: [] };
-  return { ...identity, appliedHashes: {}, ...rows, trafficSpans: {}, isStreamOpen: false };
+  return { ...identity, appliedHashes: {}, ...rows, trafficSpans: {}, workloadSpans: {}, isStreamOpen: false };
 }
 
 function withHeartbeat(report: ClusterReport, part: HeartbeatPart): ClusterReport {
@@ -59,6 +59,7 @@ function withWindow(report: ClusterReport, part: WindowPart): ClusterReport {
     windowMs,
     traffic: [...report.traffic.filter(({ service }) => keeps.has(service)), ...traffic],
     workloads: [...report.workloads.filter(({ service }) => !running.has(service)), ...workloads],
+    workloadSpans: { ...report.workloadSpans, ...Object.fromEntries([...running].map((service) => [service, span])) },
     trafficSpans: Object.fromEntries([...fresh, ...[...named].map((service) => [service, span] as const)]),
   };
 }

@@ -94,7 +94,7 @@ export function splitWindow({ traffic, workloads }: WindowRows): readonly Window
   return parts.length === 0 ? [{ traffic: [], workloads: [] }] : parts;
 }
 
-/** Most bytes that one row of a service takes: two names of 63 characters, six numbers, and what frames them. */
+/** Most bytes that one row of a service takes: two names of 63 characters, seven numbers, and what frames them. */
 function rowBytesMax(service: string): number {
-  return service.length + 2 * 63 + 6 * 10 + 24;
+  return service.length + 2 * 63 + 7 * 10 + 24;
 }

@@ -176,6 +176,7 @@ function trafficOf(checks: Checks, field: string, count: TrafficCount): TrafficR
     destination: keyOf(destinationOf(checks, `${field}.destination`, count.destination)),
     requests,
     failures,
+    ...optionalAmount(checks, `${field}.latency_mean_ms`, { name: "latencyMeanMs", value: count.latencyMeanMs }),
     ...optionalAmount(checks, `${field}.latency_p50_ms`, { name: "latencyP50Ms", value: count.latencyP50Ms }),
     ...optionalAmount(checks, `${field}.latency_p99_ms`, { name: "latencyP99Ms", value: count.latencyP99Ms }),
   };
@@ -194,6 +195,7 @@ function workloadOf(checks: Checks, field: string, count: WorkloadCount): Worklo
     readyEndpoints,
     totalEndpoints,
     ...optionalAmount(checks, `${field}.capacity_rps`, { name: "capacityRps", value: count.capacityRps }),
+    ...(count.utilisation === undefined ? {} : { utilisation }),
   };
 }
 
@@ -210,7 +212,7 @@ function optionalAmount<N extends string>(
   return { [name]: checks.amount(field, value, "REPORT_RANGE") } as { readonly [K in N]?: number };
 }
 
-/** One row per service and destination: callers and classes are summed; of latencies the worst is kept. */
+/** One row per service and destination: callers and classes are summed; of quantiles the worst is kept. */
 function added(rows: readonly TrafficRow[]): readonly TrafficRow[] {
   const sums = new Map<string, TrafficRow>();
   for (const row of rows) {
@@ -226,9 +228,18 @@ function sumOf(a: TrafficRow, b: TrafficRow): TrafficRow {
     ...a,
     requests: a.requests + b.requests,
     failures: a.failures + b.failures,
+    ...meanOf(a, b),
     ...worst("latencyP50Ms", [a.latencyP50Ms, b.latencyP50Ms]),
     ...worst("latencyP99Ms", [a.latencyP99Ms, b.latencyP99Ms]),
   };
+}
+
+/** Means add up exactly by their requests; a part without one leaves the other's. */
+function meanOf(a: TrafficRow, b: TrafficRow): Pick<TrafficRow, "latencyMeanMs"> {
+  const known = [a, b].filter(({ latencyMeanMs, requests }) => latencyMeanMs !== undefined && requests > 0);
+  const requests = known.reduce((sum, row) => sum + row.requests, 0);
+  if (requests === 0) return {};
+  return { latencyMeanMs: known.reduce((sum, row) => sum + (row.latencyMeanMs ?? 0) * row.requests, 0) / requests };
 }
 
 function worst<N extends string>(name: N, values: readonly (number | undefined)[]): { readonly [K in N]?: number } {

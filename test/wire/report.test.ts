@@ -158,6 +158,21 @@ describe("decodeWindow", () => {
       value: { traffic: [{ requests: 20, failures: 1, latencyP99Ms: 9 }] },
     });
   });
+
+  it("reads utilisation, and averages means by their requests", () => {
+    const workload = { service: "shop/cart", version: "v1", readyEndpoints: 2, totalEndpoints: 2, utilisation: 0.4 };
+    const { utilisation: _none, ...silent } = workload;
+    const bytes = windowBytes({
+      traffic: [
+        { ...row, caller: "shop/web", requests: 30n, latencyMeanMs: 10 },
+        { ...row, caller: "", requests: 10n, latencyMeanMs: 50 },
+      ],
+      workloads: [workload, { ...silent, version: "v2" }],
+    });
+    const read = decodeWindow(bytes, WEST);
+    expect(read).toMatchObject({ value: { traffic: [{ requests: 40, latencyMeanMs: 20 }] } });
+    expect(read.ok && read.value.workloads.map((one) => one.utilisation)).toEqual([0.4, undefined]);
+  });
 });
 
 describe("decodeHeartbeat", () => {
@@ -194,6 +209,13 @@ describe("mergeReport", () => {
     expect(later.trafficSpans).toEqual({ [SHOP]: { windowMs: 1_000, receivedAtMs: 100 } });
   });
 
+  it("dates workloads that come without any traffic", () => {
+    const workloads = [{ service: CART, version: "v1" as Version, readyEndpoints: 1, totalEndpoints: 1 }];
+    const first = mergeReport(undefined, aWindow({ workloads, traffic: [] }), 100);
+    const later = mergeReport(first, aWindow({ sequence: 2 }), 5_000);
+    expect(later.workloadSpans?.[CART]).toEqual({ windowMs: 1_000, receivedAtMs: 100 });
+  });
+
   it("replaces rows service by service and forgets those that nobody counts any more", () => {
     const cart = [{ service: CART, destination: KEY, requests: 3, failures: 0 }];
     const first = mergeReport(undefined, aWindow(), 0);
@@ -228,6 +250,7 @@ describe("splitWindow", () => {
       destination: `${"c".repeat(63)}/${"v".repeat(63)}` as DestinationKey,
       requests: Number.MAX_SAFE_INTEGER,
       failures: Number.MAX_SAFE_INTEGER,
+      latencyMeanMs: 1.5,
       latencyP50Ms: 1.1,
       latencyP99Ms: 2.2,
     }));

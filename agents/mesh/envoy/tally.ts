@@ -11,6 +11,7 @@ export interface Seen {
   readonly destination: Destination;
   readonly requests: number;
   readonly failures: number;
+  readonly latencyMeanMs?: number;
   readonly latencyP50Ms?: number;
   readonly latencyP99Ms?: number;
 }
@@ -49,24 +50,30 @@ export function createTally(clock: () => number): Tally {
 }
 
 function sum(before: TrafficRow | undefined, { service, destination, ...seen }: Seen): TrafficRow {
-  const p50 = weighted(before, seen);
+  const mean = weighted("latencyMeanMs", before, seen);
+  const p50 = weighted("latencyP50Ms", before, seen);
   const p99 = highest(before?.latencyP99Ms, seen.latencyP99Ms);
   return {
     service,
     destination: keyOf(destination),
     requests: (before?.requests ?? 0) + seen.requests,
     failures: (before?.failures ?? 0) + seen.failures,
+    ...(mean === undefined ? {} : { latencyMeanMs: mean }),
     ...(p50 === undefined ? {} : { latencyP50Ms: p50 }),
     ...(p99 === undefined ? {} : { latencyP99Ms: p99 }),
   };
 }
 
-/** The mean of medians by their requests: an estimate, since the values behind them are gone. */
-function weighted(before: TrafficRow | undefined, seen: Omit<Seen, "service" | "destination">): number | undefined {
-  if (seen.latencyP50Ms === undefined) return before?.latencyP50Ms;
-  if (before?.latencyP50Ms === undefined || before.requests + seen.requests === 0) return seen.latencyP50Ms;
-  const total = before.latencyP50Ms * before.requests + seen.latencyP50Ms * seen.requests;
-  return total / (before.requests + seen.requests);
+/** The mean of means, or of medians, by their requests; of medians an estimate, since the values behind them are gone. */
+function weighted(
+  name: "latencyMeanMs" | "latencyP50Ms",
+  before: TrafficRow | undefined,
+  seen: Omit<Seen, "service" | "destination">,
+): number | undefined {
+  const [was, is] = [before?.[name], seen[name]];
+  if (is === undefined) return was;
+  if (was === undefined || before === undefined || before.requests + seen.requests === 0) return is;
+  return (was * before.requests + is * seen.requests) / (before.requests + seen.requests);
 }
 
 /** The higher of two 99th percentiles: on the safe side. */

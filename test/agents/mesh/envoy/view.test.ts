@@ -55,6 +55,25 @@ describe("the view's traffic", () => {
     });
   });
 
+  it("takes the mean from quantiles that reach from the least to the greatest", () => {
+    const { view, tally } = aView();
+    const whole = served(US_CLUSTER, "us-east/v1", 10).map((sample) =>
+      sample.quantiles.size === 0
+        ? sample
+        : {
+            ...sample,
+            quantiles: new Map([
+              [0, 2],
+              [0.5, 4],
+              [1, 10],
+            ]),
+          },
+    );
+    view.see("envoy", whole);
+    // (2 + 4) / 2 of one half, (4 + 10) / 2 of the other.
+    expect(tally.take().traffic).toMatchObject([{ requests: 10, latencyMeanMs: 5, latencyP50Ms: 4 }]);
+  });
+
   it("counts answers from nobody as failures of the destination that was meant", () => {
     const { view, tally } = aView();
     view.see("envoy", [...served(EU_CLUSTER, "us-east/v1", 4), aSample(`${EU_CLUSTER}.upstream_rq_completed`, 7)]);
