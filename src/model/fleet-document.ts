@@ -62,6 +62,8 @@ export interface DocumentDestination {
   readonly cluster: ClusterId;
   readonly version: Version;
   readonly curve: LoadCurve;
+  /** Share of its endpoints that are ready, 0 to 1: what failover orders go by. Undefined: all. */
+  readonly readyShare?: number;
 }
 
 /**
@@ -114,6 +116,10 @@ export interface ServicePolicy {
   readonly isolation: "none" | "nearest" | "strict";
   /** Residency: only clusters that have all of these labels may serve it. Hard. */
   readonly requiredLabels: Readonly<Record<string, string>>;
+  /** Only clusters whose label of each of these names has one of its values may serve it; undefined: any. Hard. */
+  readonly allowedLabels?: LabelValues;
+  /** Clusters of which any of these labels has one of its values must not serve it; undefined: none. Hard. */
+  readonly deniedLabels?: LabelValues;
   /** Clusters that may serve it; undefined: any. Hard. */
   readonly allowedClusters?: readonly ClusterId[];
   /** Clusters that must not serve it. Hard. */
@@ -122,7 +128,49 @@ export interface ServicePolicy {
   readonly maxShare: number;
   /** Loss that the plan must leave room for: any single cluster, those listed, or none. */
   readonly surviveLossOf: "none" | "any" | readonly ClusterId[];
+  /** In which order clusters take over; undefined: in none, they share as it pays. */
+  readonly failover?: Failover;
+  /**
+   * Locality preference: what it weighs, in ms per request, that a request goes where the label of this name has another
+   * value than at its source, on top of way and price. A source leaves its locality only where that saves at least as much, or
+   * where it has no room. Penalties of several labels add up; undefined: none. It only adds to the cost of a way, so that the
+   * optimum stays one.
+   */
+  readonly localityPenaltyMs?: Readonly<Record<string, number>>;
 }
+
+/** Values by the label's name; at least one each. */
+export type LabelValues = Readonly<Record<string, readonly string[]>>;
+
+/**
+ * Ordered failover, version by version. A source's requests go to the first tier of its order that is healthy; what exceeds
+ * the limits there (share of capacity that is filled, ceilings, `maxShare`) goes to the next healthy one, and to nobody else.
+ * All first choices are placed before any second, the nearest sources first. A tier is healthy while at least `healthyMin` of
+ * its endpoints are ready, weighed by capacity where it is known, and counting dead clusters as 0, clusters that drain not at
+ * all; one that the source does not use now must have `HEALTHY_RETURN_MARGIN` more, so that nothing swings. Tiers that are not
+ * healthy come after all that are, in the same order. Who is on no tier of a source's order never serves it. Where all tiers
+ * together lack room, their limits rise alike.
+ */
+export interface Failover {
+  /** For sources without an order of their own; empty: those are bound by none. */
+  readonly order: readonly Tier[];
+  /** Orders of single sources. */
+  readonly orderBySource: Readonly<Record<ClusterId, readonly Tier[]>>;
+  /** Above 0, up to 1. */
+  readonly healthyMin: number;
+}
+
+/** Clusters that take over together: one, those that have all of the labels, or the source itself. */
+export type Tier =
+  | { readonly kind: "cluster"; readonly cluster: ClusterId }
+  | { readonly kind: "labels"; readonly labels: Readonly<Record<string, string>> }
+  | { readonly kind: "own" };
+
+/** Default of `Failover.healthyMin`: Traffic Director's failover threshold (planning, 6.1). */
+export const DEFAULT_HEALTHY_MIN = 0.7;
+
+/** What a tier that a source left needs above `healthyMin` to get it back. */
+export const HEALTHY_RETURN_MARGIN = 0.1;
 
 /** Shares of versions other than the stable one, over all of the service's requests. */
 export interface Release {

@@ -1,13 +1,15 @@
-import type { ServicePolicy } from "../model/fleet-document.ts";
+import type { ServicePolicy, Tier } from "../model/fleet-document.ts";
 import type { FleetState } from "../model/fleet.ts";
 import type { ClusterId } from "../model/ids.ts";
-import { compareNames } from "../model/ids.ts";
 import { unreachable } from "../model/result.ts";
 import { OPEN_POLICY } from "../model/service.ts";
 import type { ServiceSpec } from "../model/service.ts";
+import { orderOf, tierOf, tierText } from "./failover.ts";
+import { labelRuleAgainst, labelRuleText } from "./label-rules.ts";
+import type { LabelOf, LabelRule } from "./label-rules.ts";
 
 /** A hard rule of a service's policy, by the name under which it is declared. */
-export type PolicyRule = "requiredLabels" | "allowedClusters" | "deniedClusters" | "isolation";
+export type PolicyRule = LabelRule | "allowedClusters" | "deniedClusters" | "isolation" | "failover";
 
 /** Where a service's requests may go; a service that declares nothing is bound by nothing. */
 export function policyOf({ policy }: ServiceSpec): ServicePolicy {
@@ -30,26 +32,29 @@ export function ruleAgainst(
   if (policy.isolation === "strict" && destination !== source) return "isolation";
   if (policy.deniedClusters.includes(destination)) return "deniedClusters";
   if (policy.allowedClusters?.includes(destination) === false) return "allowedClusters";
-  return missingLabels(destination, policy, state).length > 0 ? "requiredLabels" : undefined;
+  return (
+    labelRuleAgainst(labelsIn(state, destination), policy) ??
+    failoverRuleAgainst({ source, destination }, policy, state)
+  );
 }
 
-/** Labels that a policy requires and a cluster lacks, as `key=value`. */
-function missingLabels(
-  destination: ClusterId,
-  { requiredLabels }: ServicePolicy,
-  state: FleetState,
-): readonly string[] {
-  return Object.keys(requiredLabels)
-    .filter((key) => labelOf(destination, key, state) !== requiredLabels[key])
-    .toSorted(compareNames)
-    .map((key) => `${key}=${requiredLabels[key] ?? ""}`);
+function failoverRuleAgainst(lane: Lane, { failover }: ServicePolicy, state: FleetState): "failover" | undefined {
+  const order = failover && orderOf(failover, lane.source);
+  return order !== undefined && tierIn(state, order, lane) === undefined ? "failover" : undefined;
+}
+
+/** Tier of an order that a cluster is on; undefined: on none. */
+export function tierIn(state: FleetState, order: readonly Tier[], { source, destination }: Lane): number | undefined {
+  return tierOf(order, { source, cluster: destination, labelOf: labelsIn(state, destination) });
 }
 
 /** As selectors have it: a cluster that has no label `region` is taken at its region. */
-function labelOf(cluster: ClusterId, key: string, { clusters }: FleetState): string | undefined {
+export function labelsIn({ clusters }: FleetState, cluster: ClusterId): LabelOf {
   const spec = clusters.get(cluster)?.spec;
-  const label = spec !== undefined && Object.hasOwn(spec.labels, key) ? spec.labels[key] : undefined;
-  return label ?? (key === "region" ? spec?.region : undefined);
+  return (name) => {
+    const label = spec !== undefined && Object.hasOwn(spec.labels, name) ? spec.labels[name] : undefined;
+    return label ?? (name === "region" ? spec?.region : undefined);
+  };
 }
 
 /** Why a cluster may not serve a source, to follow the cluster's name. */
@@ -63,10 +68,23 @@ export function ruleText(rule: PolicyRule, { source, destination }: Lane, { spec
     case "allowedClusters":
       return `may not serve it: allowedClusters names ${(policy.allowedClusters ?? []).join(", ")} alone`;
     case "requiredLabels":
-      return `may not serve it: requiredLabels asks for ${missingLabels(destination, policy, state).join(", ")}`;
+    case "allowedLabels":
+    case "deniedLabels":
+      return `may not serve it: ${labelRuleText(rule, labelsIn(state, destination), policy)}`;
+    case "failover":
+      return `may not serve ${source}: its failover order is ${orderText(policy, source)}`;
     default:
       return unreachable(rule);
   }
+}
+
+/** Tiers that a failover order names in a message at most. */
+const TIERS_NAMED_MAX = 5;
+
+function orderText({ failover }: ServicePolicy, source: ClusterId): string {
+  const tiers = (failover && orderOf(failover, source)) ?? [];
+  const named = tiers.slice(0, TIERS_NAMED_MAX).map(tierText).join(", then ");
+  return tiers.length > TIERS_NAMED_MAX ? `${named}, then ${tiers.length - TIERS_NAMED_MAX} more` : named;
 }
 
 /** What a rule is explained with. */

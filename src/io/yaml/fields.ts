@@ -147,6 +147,20 @@ export class Fields {
     });
   }
 
+  /** The items of a list of texts, mappings or both; texts judged as by `judgedTexts`. Empty when it is not there. */
+  textsOrFields(key: string, judge: (text: string) => Fault | undefined): readonly (string | Fields)[] {
+    const value = this.#take(key);
+    if (value === undefined) return [];
+    if (value.kind !== "list") this.#refuse("FIELD_INVALID", this.#pathOf(key), { value, wanted: "a list" });
+    return (value.kind === "list" ? value.items : []).map((item, index) => {
+      const path = `${this.#pathOf(key)}[${index}]`;
+      if (item.kind !== "scalar" || typeof item.value !== "string") return new Fields(item, path, this.#context);
+      const fault = judge(item.value);
+      if (fault !== undefined) this.#note(fault.code, path, `line ${item.place.line}: ${fault.why}`);
+      return item.value;
+    });
+  }
+
   /** What kind of value stands there, before it is asked for as one; undefined when nothing does. */
   kindOf(key: string): YamlValue["kind"] | undefined {
     return this.#entries.get(key)?.value.kind;

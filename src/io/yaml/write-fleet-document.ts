@@ -14,6 +14,7 @@ import type {
   Objective,
   ServicePolicy,
 } from "../../model/fleet-document.ts";
+import { plainFailover } from "./fleet/failover.ts";
 import { DEFAULTS } from "./fleet-document.ts";
 
 /** A document as YAML that reads back as the same document. What is as it would be without being said is left out. */
@@ -81,8 +82,13 @@ function plainObjective({ dollarsPerRequestMs }: Objective): Readonly<Record<str
   return unless("objective", { dollarsPerRequestMs }, dollarsPerRequestMs === DEFAULT_DOLLARS_PER_REQUEST_MS);
 }
 
-function plainDestination({ cluster, version, curve }: DocumentDestination): Readonly<Record<string, unknown>> {
-  return { cluster, version, ...plainCurve(curve) };
+function plainDestination({
+  cluster,
+  version,
+  curve,
+  readyShare,
+}: DocumentDestination): Readonly<Record<string, unknown>> {
+  return { cluster, version, ...plainCurve(curve), ...unless("readyShare", readyShare, readyShare === undefined) };
 }
 
 function plainCurve(curve: LoadCurve): Readonly<Record<string, unknown>> {
@@ -100,13 +106,18 @@ function plainCurve(curve: LoadCurve): Readonly<Record<string, unknown>> {
 
 function plainPolicy(policy: ServicePolicy): Readonly<Record<string, unknown>> {
   const { isolation, requiredLabels, allowedClusters, deniedClusters, maxShare, surviveLossOf } = policy;
+  const { allowedLabels, deniedLabels, failover, localityPenaltyMs } = policy;
   const plain = {
     ...unless("isolation", isolation, isolation === "none"),
     ...unless("requiredLabels", requiredLabels, isEmpty(requiredLabels)),
+    ...unless("allowedLabels", allowedLabels, allowedLabels === undefined),
+    ...unless("deniedLabels", deniedLabels, deniedLabels === undefined),
     ...unless("allowedClusters", allowedClusters, allowedClusters === undefined),
     ...unless("deniedClusters", deniedClusters, deniedClusters.length === 0),
     ...unless("maxShare", maxShare, maxShare === 1),
     ...unless("surviveLossOf", surviveLossOf, surviveLossOf === "none"),
+    ...(failover === undefined ? {} : { failover: plainFailover(failover) }),
+    ...unless("localityPenaltyMs", localityPenaltyMs, localityPenaltyMs === undefined),
   };
   return unless("policy", plain, isEmpty(plain));
 }

@@ -88,10 +88,12 @@ export interface ComputedWeight {
 export interface WeightReason {
   readonly kind:
     | "policy"
+    | "failover"
     | "release"
     | "cost"
     | "capacity"
     | "price"
+    | "locality"
     | "reserve"
     | "destinations"
     | "rounding"

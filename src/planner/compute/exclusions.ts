@@ -6,6 +6,9 @@ import type {
   ServicePolicy,
 } from "../../model/fleet-document.ts";
 import type { ClusterId } from "../../model/ids.ts";
+import { orderOf, tierOf } from "../failover.ts";
+import { labelRuleAgainst, labelRuleText, missingAmong } from "../label-rules.ts";
+import type { LabelOf } from "../label-rules.ts";
 
 /** Why a destination may not serve a source, as a clause that follows the destination's name. */
 export type Exclusion = string;
@@ -37,15 +40,42 @@ export function eligibilityOf(document: FleetDocument, service: DocumentService,
   );
   const { isolation } = service.policy;
   const exclusionOf: Eligibility["exclusionOf"] = (source, destination) => {
-    const reason = hard.get(destination);
+    const cluster = clusters.get(destination.cluster);
+    const reason = hard.get(destination) ?? offOrder(source, cluster, service.policy);
     if (reason !== undefined || destination.cluster === source) return reason;
-    if (clusters.get(destination.cluster)?.state === "cordoned")
-      return "is in a cordoned cluster, which takes nobody new";
+    if (cluster?.state === "cordoned") return "is in a cordoned cluster, which takes nobody new";
     if (isolation === "strict") return "is elsewhere, and isolation is strict";
     const hasHome = isolation === "nearest" && homes.has(`${source}/${destination.version}`);
     return hasHome ? "is elsewhere, and isolation is nearest: home lives" : undefined;
   };
   return { exclusionOf };
+}
+
+/** The tier of a source's failover order that a cluster of a document is on; undefined: there is no order, or it is on none. */
+export function tierOfCluster(
+  { name, labels }: DocumentCluster,
+  { failover }: ServicePolicy,
+  source: ClusterId,
+): number | undefined {
+  const order = failover && orderOf(failover, source);
+  return order && tierOf(order, { source, cluster: name, labelOf: labelOf(labels) });
+}
+
+/** A label of a document's cluster. */
+export function labelOf(labels: DocumentCluster["labels"]): LabelOf {
+  return (name) => (Object.hasOwn(labels, name) ? labels[name] : undefined);
+}
+
+function offOrder(
+  source: ClusterId,
+  cluster: DocumentCluster | undefined,
+  policy: ServicePolicy,
+): Exclusion | undefined {
+  const { failover } = policy;
+  if (failover === undefined || orderOf(failover, source) === undefined || cluster === undefined) return undefined;
+  return tierOfCluster(cluster, policy, source) === undefined
+    ? `is on no tier of the failover order of ${source}`
+    : undefined;
 }
 
 /** What keeps a destination from serving anybody. */
@@ -55,6 +85,13 @@ function hardExclusion(cluster: DocumentCluster | undefined, policy: ServicePoli
   if (state === "dead" || state === "draining") return `is in a ${state} cluster`;
   if (policy.deniedClusters.includes(name)) return "is in a denied cluster";
   if (policy.allowedClusters?.includes(name) === false) return "is in no allowed cluster";
-  const missing = Object.entries(policy.requiredLabels).find(([key, value]) => labels[key] !== value);
-  return missing === undefined ? undefined : `is in a cluster without the label ${missing[0]}=${missing[1]}`;
+  return labelExclusion(labelOf(labels), policy);
+}
+
+function labelExclusion(labels: LabelOf, policy: ServicePolicy): Exclusion | undefined {
+  const rule = labelRuleAgainst(labels, policy);
+  if (rule === undefined) return undefined;
+  if (rule === "requiredLabels")
+    return `is in a cluster without the label ${missingAmong(labels, policy.requiredLabels)[0]}`;
+  return `is in a cluster that may not serve it: ${labelRuleText(rule, labels, policy)}`;
 }

@@ -1,5 +1,6 @@
 import { uniformSizes } from "./release.ts";
 import type { Division, Subject } from "./subject.ts";
+import { rankAt } from "./turns.ts";
 
 /** Share of a capacity up to which Waterfall fills a destination. */
 const WATERFALL_FILL = 0.8;
@@ -7,7 +8,9 @@ const WATERFALL_FILL = 0.8;
 interface Pair {
   readonly from: number;
   readonly to: number;
-  readonly rttMs: number;
+  /** Round trip, and what the policy adds for leaving the source's locality. */
+  readonly farMs: number;
+  readonly rank: number;
 }
 
 /** Locality failover: what lives at home stays there, anything else goes whole to the nearest that lives. */
@@ -23,7 +26,7 @@ export function waterfall(subject: Subject): Division {
   return fill(subject, (capacityRps) => WATERFALL_FILL * capacityRps);
 }
 
-/** Fills destinations up to a mark, the nearest pairs first. Each source sends each version its share of the release. */
+/** Fills destinations up to a mark, earlier turns of failover orders first, then the nearest pairs. Each source sends each version its share of the release. */
 function fill(subject: Subject, markOf: (capacityRps: number) => number): Division {
   const { destinations, versions } = subject;
   const sizes = uniformSizes(subject).map((row) => [...row]);
@@ -44,14 +47,21 @@ function fill(subject: Subject, markOf: (capacityRps: number) => number): Divisi
   return division;
 }
 
-function openPairs({ sources, destinations, ways, exclusions }: Subject): readonly Pair[] {
+function openPairs(subject: Subject): readonly Pair[] {
+  const { sources, destinations, ways, exclusions } = subject;
+  const farMs = (from: number, to: number): number => {
+    const way = ways[from]?.[to];
+    return way === undefined ? Infinity : way.rttMs + way.crossingMs;
+  };
   const pairs = sources.flatMap((_, from) =>
     destinations.flatMap((__, to) =>
-      exclusions[from]?.[to] === undefined ? [{ from, to, rttMs: ways[from]?.[to]?.rttMs ?? Infinity }] : [],
+      exclusions[from]?.[to] === undefined
+        ? [{ from, to, farMs: farMs(from, to), rank: rankAt(subject, from, to) }]
+        : [],
     ),
   );
-  // Sources and destinations are sorted by name: equal round trips keep that order.
-  return pairs.toSorted((a, b) => a.rttMs - b.rttMs || a.from - b.from || a.to - b.to);
+  // Sources and destinations are sorted by name: equal ways keep that order.
+  return pairs.toSorted((a, b) => a.rank - b.rank || a.farMs - b.farMs || a.from - b.from || a.to - b.to);
 }
 
 interface Rest {

@@ -4,7 +4,9 @@ import type { Fallback, Rung } from "./computed.ts";
 import { localityFailover, waterfall } from "./fallbacks.ts";
 import { solve, weightsOfSolution } from "./solve.ts";
 import type { Limits, Solution } from "./solve.ts";
+import { loadsOf } from "./subject.ts";
 import type { Division, Subject } from "./subject.ts";
+import { rankAt } from "./turns.ts";
 import { valueOf } from "./value.ts";
 import type { Value } from "./value.ts";
 
@@ -34,8 +36,9 @@ const SAME = 1e-9;
 export function choose(subject: Subject, limits: Limits): Choice {
   const { solution, narrowed } = withinMeshes(subject, limits);
   const base = { solution, subject: narrowed };
-  // With a release, rounding by cost would take from the version that costs more, source after source.
-  const weights = narrowed.versions.length === 1 ? weightsOfSolution(narrowed, solution) : undefined;
+  // With a release or turns to keep, rounding by cost would take from the version that costs more, source after source.
+  const isPlain = narrowed.versions.length === 1 && narrowed.service.policy.failover === undefined;
+  const weights = isPlain ? weightsOfSolution(narrowed, solution) : undefined;
   const optimum = candidate(narrowed, { rung: "optimum", exact: solution.division, weights });
   const rivals = [
     candidate(subject, { rung: "waterfall", exact: waterfall(subject) }),
@@ -91,15 +94,36 @@ function isBetter(value: Value, than: Value): boolean {
   return value.servedRps > than.servedRps * (1 + SAME) || value.objective < than.objective * (1 - SAME);
 }
 
-/** Most of one destination's share, and the number of destinations that each mesh takes. */
-function keepsPolicy({ sources, service }: Subject, division: Division): boolean {
-  return division.every((row, from) => {
+/** Most of one destination's share, the number of destinations that each mesh takes, and failover orders. */
+function keepsPolicy(subject: Subject, division: Division): boolean {
+  const { sources, service } = subject;
+  const isKept = division.every((row, from) => {
     const { demandRps = 0, destinationsMax = 0 } = sources[from] ?? {};
     const used = row.filter((amount) => amount > 0);
     const most = service.policy.maxShare * demandRps * (1 + 1 / WEIGHT_TOTAL);
     return used.length <= destinationsMax && used.every((amount) => amount <= most);
   });
+  return isKept && (service.policy.failover === undefined || keepsTurns(subject, division));
 }
+
+/** Whether nobody sends anything to a later turn while an earlier one has room. */
+function keepsTurns(subject: Subject, division: Division): boolean {
+  const { destinations, exclusions } = subject;
+  const loads = loadsOf(subject, division);
+  const hasRoom = (to: number): boolean => (loads[to] ?? 0) < (destinations[to]?.limitRps ?? 0) * (1 - FULL_SLACK);
+  return division.every((row, from) =>
+    row.every((amount, to) => {
+      const isEarlier = (other: number): boolean =>
+        destinations[other]?.version === destinations[to]?.version &&
+        exclusions[from]?.[other] === undefined &&
+        rankAt(subject, from, other) < rankAt(subject, from, to);
+      return amount === 0 || !destinations.some((_, other) => isEarlier(other) && hasRoom(other));
+    }),
+  );
+}
+
+/** A destination is full from this part below its limit on: divisions are rounded to weights. */
+const FULL_SLACK = 1e-3;
 
 /**
  * Solves, and where a source uses more destinations than its mesh takes, keeps those with the most and solves again. The

@@ -84,7 +84,9 @@ function openingsWithout(subject: Subject, lost: ClusterId): (from: number, site
     });
   // Only a policy that asks where callers are, or a cluster that serves its own alone, treats them differently.
   const isOneForAll =
-    service.policy.isolation === "none" && document.clusters.every(({ state }) => state !== "cordoned");
+    service.policy.isolation === "none" &&
+    service.policy.failover === undefined &&
+    document.clusters.every(({ state }) => state !== "cordoned");
   const known = new Map<string, readonly number[]>();
   return (from, { version }) => {
     const key = isOneForAll ? version : `${from}/${version}`;

@@ -5,6 +5,8 @@ import type { Choice } from "./ladder.ts";
 import type { Limits } from "./solve.ts";
 import { demandOf, loadsOf } from "./subject.ts";
 import type { Subject } from "./subject.ts";
+import { rankAt } from "./turns.ts";
+import type { Turn } from "./turns.ts";
 import { dollars, ms, percent, rps } from "./wording.ts";
 
 /** What one more request of a source costs at a destination, ms, by part. */
@@ -16,6 +18,8 @@ interface Cost {
   /** Price of the destination's limit. */
   readonly limitMs: number;
   readonly priceMs: number;
+  /** What the policy adds for leaving the source's locality. */
+  readonly crossingMs: number;
   readonly totalMs: number;
 }
 
@@ -40,10 +44,12 @@ export function reasonsOf(choice: Choice, limits: Limits): Reasons {
     of: (from, to) =>
       [
         policyReason(facts, from, to),
+        failoverReason(facts, from, to),
         releaseReason(facts, from, to),
         costReason(facts, from, to),
         capacityReason(facts, to),
         priceReason(facts, from, to),
+        localityReason(facts, from, to),
         roundingReason(facts, from, to),
         fallbackReason(facts),
       ].filter((reason) => reason !== undefined),
@@ -59,7 +65,7 @@ interface Facts {
   readonly limits: Limits;
   readonly marginalOf: Reasons["marginalOf"];
   readonly costOf: (from: number, to: number) => Cost;
-  /** Destinations of the same version that may serve the source, the cheapest first. */
+  /** Destinations of the same version and turn that may serve the source, the cheapest first. */
   readonly peersOf: (from: number, to: number) => readonly Cost[];
 }
 
@@ -76,27 +82,34 @@ function factsOf(choice: Choice, limits: Limits): Facts {
   });
   const marginalOf: Facts["marginalOf"] = (to) => marginals[to] ?? { marginalMs: 0, limitMs: 0 };
   const costOf: Facts["costOf"] = (from, to) => {
-    const { rttMs = 0, priceMs = 0 } = subject.ways[from]?.[to] ?? {};
+    const { rttMs = 0, priceMs = 0, crossingMs = 0 } = subject.ways[from]?.[to] ?? {};
     const { marginalMs, limitMs } = marginalOf(to);
-    return { to, rttMs, marginalMs, limitMs, priceMs, totalMs: rttMs + marginalMs + limitMs + priceMs };
+    const totalMs = rttMs + marginalMs + limitMs + priceMs + crossingMs;
+    return { to, rttMs, marginalMs, limitMs, priceMs, crossingMs, totalMs };
   };
   const known = new Map<string, readonly Cost[]>();
   const peersOf: Facts["peersOf"] = (from, to) => {
     const version = subject.destinations[to]?.version;
-    const key = `${from}/${version}`;
-    const peers = known.get(key) ?? peersFrom(subject, { from, version, costOf });
+    const rank = rankAt(subject, from, to);
+    const key = `${from}/${version}/${rank}`;
+    const peers = known.get(key) ?? peersFrom(subject, { from, version, rank, costOf });
     known.set(key, peers);
     return peers;
   };
   return { choice, subject, loads, limits, marginalOf, costOf, peersOf };
 }
 
-function peersFrom(
-  { destinations, exclusions }: Subject,
-  { from, version, costOf }: Pick<Facts, "costOf"> & { readonly from: number; readonly version: string | undefined },
-): readonly Cost[] {
-  return destinations
-    .flatMap((site, to) => (site.version === version && exclusions[from]?.[to] === undefined ? [costOf(from, to)] : []))
+interface Peerage extends Pick<Facts, "costOf"> {
+  readonly from: number;
+  readonly version: string | undefined;
+  readonly rank: number;
+}
+
+function peersFrom(subject: Subject, { from, version, rank, costOf }: Peerage): readonly Cost[] {
+  const isPeer = (other: string, to: number): boolean =>
+    other === version && subject.exclusions[from]?.[to] === undefined && rankAt(subject, from, to) === rank;
+  return subject.destinations
+    .flatMap((site, to) => (isPeer(site.version, to) ? [costOf(from, to)] : []))
     .toSorted((a, b) => a.totalMs - b.totalMs || a.to - b.to);
 }
 
@@ -124,6 +137,20 @@ function policyReason({ choice, subject, costOf }: Facts, from: number, to: numb
   return { kind: isMesh ? "destinations" : "policy", text: parts.join("; ") };
 }
 
+/** Its turn in the source's failover order. */
+function failoverReason({ subject }: Facts, from: number, to: number): WeightReason | undefined {
+  const turn = subject.turns[from]?.[to];
+  return turn === undefined ? undefined : { kind: "failover", text: turnText(subject, from, turn) };
+}
+
+function turnText({ sources, service }: Subject, from: number, { tier, tiers, rank, healthyShare }: Turn): string {
+  const place = `tier ${tier + 1} of ${tiers} of the failover order of ${sources[from]?.cluster ?? ""}`;
+  const { healthyMin = 0 } = service.policy.failover ?? {};
+  if (rank >= tiers)
+    return `${place}, last in line: ${percent(healthyShare)} of it is healthy, less than ${percent(healthyMin)}`;
+  return tier === 0 ? place : `${place}: takes what the healthy tiers before it have no room for`;
+}
+
 function releaseReason({ choice, subject }: Facts, from: number, to: number): WeightReason | undefined {
   const { versions, sources, destinations, service } = subject;
   if (versions.length === 1) return undefined;
@@ -149,12 +176,13 @@ function costReason({ subject, costOf, peersOf }: Facts, from: number, to: numbe
   return { kind: "cost", text: `${own}; next best is ${nameOf(subject, next.to)} with ${costText(next)}` };
 }
 
-function costText({ rttMs, marginalMs, limitMs, priceMs, totalMs }: Cost): string {
+function costText({ rttMs, marginalMs, limitMs, priceMs, crossingMs, totalMs }: Cost): string {
   const parts = [
     `${ms(rttMs)} network`,
     `${ms(marginalMs)} marginal latency`,
     ...(limitMs > 0.005 ? [`${ms(limitMs)} for its limit`] : []),
     ...(priceMs > 0 ? [`${ms(priceMs)} price`] : []),
+    ...(crossingMs > 0 ? [`${ms(crossingMs)} for leaving its locality (localityPenaltyMs)`] : []),
   ];
   return `${parts.join(" + ")} = ${ms(totalMs)}`;
 }
@@ -190,6 +218,19 @@ function priceReason({ subject, costOf, peersOf }: Facts, from: number, to: numb
   return { kind: "price", text };
 }
 
+/** Whether another would cost less, did it not lie elsewhere. */
+function localityReason({ subject, costOf, peersOf }: Facts, from: number, to: number): WeightReason | undefined {
+  const own = costOf(from, to);
+  const bare = ({ totalMs, crossingMs }: Cost): number => totalMs - crossingMs;
+  const [rival] = peersOf(from, to)
+    .filter((peer) => peer.crossingMs > own.crossingMs && bare(peer) < bare(own) - NOTICED_MS)
+    .toSorted((a, b) => bare(a) - bare(b));
+  if (rival === undefined) return undefined;
+  const saved = ms(bare(own) - bare(rival));
+  const text = `${nameOf(subject, rival.to)} would save ${saved}, less than the ${ms(rival.crossingMs - own.crossingMs)} that leaving the locality has to save (localityPenaltyMs)`;
+  return { kind: "locality", text };
+}
+
 function roundingReason({ choice, subject }: Facts, from: number, to: number): WeightReason | undefined {
   const demandRps = subject.sources[from]?.demandRps ?? 0;
   const exact = (choice.exact[from]?.[to] ?? 0) / demandRps;
@@ -206,9 +247,12 @@ function fallbackReason({ choice }: Facts): WeightReason | undefined {
   return { kind: "fallback", text: `${choice.rung} does better than what the search found` };
 }
 
-function whyNot({ subject, costOf, peersOf }: Facts, from: number, to: number): string {
+function whyNot({ choice, subject, costOf, peersOf }: Facts, from: number, to: number): string {
   const excluded = subject.exclusions[from]?.[to];
   if (excluded !== undefined) return excluded;
+  const turn = subject.turns[from]?.[to];
+  const isTurn = peersOf(from, to).some((peer) => (choice.division[from]?.[peer.to] ?? 0) > 0);
+  if (turn !== undefined && !isTurn) return `is ${turnText(subject, from, turn)}`;
   const { destinations, versions } = subject;
   const best = peersOf(from, to)[0];
   if (destinations[to]?.version !== versions[0] && best?.to === to)

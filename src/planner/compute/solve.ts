@@ -3,6 +3,9 @@ import { costAt, loadAtSlope } from "../optimise/curve.ts";
 import { optimise } from "../optimise/optimise.ts";
 import type { TransportPlan, TransportProblem } from "../optimise/problem.ts";
 import { roundToWeights } from "../optimise/round-to-weights.ts";
+import { takeTurns } from "../turns.ts";
+import { wayMs } from "./network.ts";
+import { rankAt } from "./turns.ts";
 import { ceilingsOf, cheapestSizes, exchangedSizes, totalsOf, uniformSizes } from "./release.ts";
 import type { Sizes } from "./release.ts";
 import type { Division, Subject } from "./subject.ts";
@@ -96,6 +99,8 @@ interface Flow {
   readonly from: number;
   readonly at: number;
   readonly rps: number;
+  /** Turn of the failover order in which it finds its place; undefined: any. */
+  readonly rank?: number;
 }
 
 function problemOf(
@@ -103,7 +108,8 @@ function problemOf(
   sizes: Sizes,
   limits: Limits,
 ): { readonly problem: TransportProblem; readonly flows: readonly Flow[] } {
-  const flows = sizes.flatMap((row, from) => row.map((rps, at) => ({ from, at, rps }))).filter(({ rps }) => rps > 0);
+  const whole = sizes.flatMap((row, from) => row.map((rps, at) => ({ from, at, rps }))).filter(({ rps }) => rps > 0);
+  const flows = inTurn(subject, whole, limits);
   const { maxShare } = subject.service.policy;
   const { destinations, sources } = subject;
   const problem = {
@@ -113,12 +119,37 @@ function problemOf(
       limitRps: limits[at] ?? Infinity,
       fixedRps: 0,
     })),
-    costsMs: flows.map(({ from, at }) => destinations.map((_, to) => pairCost(subject, { from, at, to }))),
+    costsMs: flows.map(({ from, at, rank }) =>
+      destinations.map((_, to) =>
+        rank === undefined || rank === rankAt(subject, from, to) ? pairCost(subject, { from, at, to }) : Infinity,
+      ),
+    ),
     ...(maxShare < 1 && {
       ceilingsRps: flows.map(({ from }) => destinations.map(() => maxShare * (sources[from]?.demandRps ?? 0))),
     }),
   };
   return { problem, flows };
+}
+
+/** Flows divided by the turns of their failover orders, as far as there is room. */
+function inTurn(subject: Subject, flows: readonly Flow[], limits: Limits): readonly Flow[] {
+  const { service, destinations, sources } = subject;
+  if (service.policy.failover === undefined) return flows;
+  const costsMs = flows.map(({ from, at }) => destinations.map((_, to) => pairCost(subject, { from, at, to })));
+  const most = ({ from }: Flow): number => service.policy.maxShare * (sources[from]?.demandRps ?? 0);
+  const turns = takeTurns({
+    demandsRps: flows.map(({ rps }) => rps),
+    roomsRps: destinations.map((_, to) => limits[to] ?? Infinity),
+    ranks: flows.map(({ from }, flow) =>
+      destinations.map((_, to) => (costsMs[flow]?.[to] === Infinity ? undefined : rankAt(subject, from, to))),
+    ),
+    ceilingsRps: flows.map((flow) => destinations.map(() => most(flow))),
+    costsMs,
+  });
+  return turns.flatMap(({ flow, rank, rps }): readonly Flow[] => {
+    const found = flows[flow];
+    return found === undefined ? [] : [{ ...found, rps, ...(rank !== undefined && { rank }) }];
+  });
 }
 
 interface Pair {
@@ -132,7 +163,7 @@ function pairCost(subject: Subject, { from, at, to }: Pair): number {
   const way = subject.ways[from]?.[to];
   const isOpen = subject.destinations[to]?.version === subject.versions[at];
   if (way === undefined || !isOpen || subject.exclusions[from]?.[to] !== undefined) return Infinity;
-  return way.rttMs + way.priceMs;
+  return wayMs(way);
 }
 
 /** What one more request per second of each source costs with each version, ms. */

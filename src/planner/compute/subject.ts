@@ -7,6 +7,8 @@ import { costCurveOf } from "../optimise/curve.ts";
 import type { CostCurve } from "../optimise/curve.ts";
 import { eligibilityOf } from "./exclusions.ts";
 import type { Exclusion } from "./exclusions.ts";
+import { turnsOf } from "./turns.ts";
+import type { Turn } from "./turns.ts";
 import { wayBetween } from "./network.ts";
 import type { Way } from "./network.ts";
 
@@ -21,6 +23,8 @@ export interface Subject {
   /** Ways and exclusions: source → destination. */
   readonly ways: readonly (readonly Way[])[];
   readonly exclusions: readonly (readonly (Exclusion | undefined)[])[];
+  /** Places in failover orders: source → destination; undefined where there is no order. */
+  readonly turns: readonly (readonly (Turn | undefined)[])[];
 }
 
 /** A cluster whose callers ask for the service. */
@@ -54,6 +58,12 @@ export function subjectOf(document: FleetDocument, service: DocumentService): Su
   const found = new Map(
     service.destinations.map((destination) => [`${destination.cluster}/${destination.version}`, destination]),
   );
+  const exclusions = sources.map(({ cluster }) =>
+    destinations.map((site) => {
+      const destination = found.get(`${site.cluster}/${site.version}`);
+      return destination && exclusionOf(cluster, destination);
+    }),
+  );
   return {
     document,
     service,
@@ -63,12 +73,8 @@ export function subjectOf(document: FleetDocument, service: DocumentService): Su
     ways: sources.map(({ cluster }) =>
       destinations.map((site) => wayBetween(document, service, [cluster, site.cluster])),
     ),
-    exclusions: sources.map(({ cluster }) =>
-      destinations.map((site) => {
-        const destination = found.get(`${site.cluster}/${site.version}`);
-        return destination && exclusionOf(cluster, destination);
-      }),
-    ),
+    exclusions,
+    turns: turnsOf(document, service, { sources, destinations, exclusions }),
   };
 }
 

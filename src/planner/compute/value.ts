@@ -4,7 +4,7 @@ import type { Division, Subject } from "./subject.ts";
 
 /** What a division is worth in the model. */
 export interface Value {
-  /** Latency and price, ms * requests per second. */
+  /** Latency, price and what the policy adds for leaving a locality, ms * requests per second. */
   readonly objective: number;
   readonly latency: number;
   readonly dollarsPerHour: number;
@@ -16,7 +16,7 @@ export interface Value {
 /** Judges a division. Beyond a limit latency counts as if the queue were still stable, as in the optimiser. */
 export function valueOf(subject: Subject, division: Division): Value {
   const loads = loadsOf(subject, division);
-  let [latency, price, dollarsPerSecond, servedRps, filling] = [0, 0, 0, 0, 0];
+  let [latency, extra, dollarsPerSecond, servedRps, filling] = [0, 0, 0, 0, 0];
   for (const [at, { cost, limitRps }] of subject.destinations.entries()) {
     const loadRps = loads[at] ?? 0;
     if (loadRps === 0) continue;
@@ -29,8 +29,8 @@ export function valueOf(subject: Subject, division: Division): Value {
       const way = subject.ways[from]?.[to];
       if (amount === 0 || way === undefined) continue;
       latency += amount * way.rttMs;
-      price += amount * way.priceMs;
+      extra += amount * (way.priceMs + way.crossingMs);
       dollarsPerSecond += amount * way.dollars;
     }
-  return { objective: latency + price, latency, dollarsPerHour: 3_600 * dollarsPerSecond, servedRps, filling };
+  return { objective: latency + extra, latency, dollarsPerHour: 3_600 * dollarsPerSecond, servedRps, filling };
 }

@@ -2,10 +2,12 @@ import * as fc from "fast-check";
 import type {
   DocumentCluster,
   DocumentService,
+  Failover,
   FleetDocument,
   LoadCurve,
   Matrix,
   ServicePolicy,
+  Tier,
 } from "../../../src/model/fleet-document.ts";
 import type { ClusterId, ServiceId, Version } from "../../../src/model/ids.ts";
 import { badName } from "../../../src/model/names.ts";
@@ -127,6 +129,7 @@ function serviceOf(id: ServiceId, names: readonly ClusterId[]): fc.Arbitrary<Doc
         cluster,
         version: version as Version,
         curve: curves.next().value,
+        ...(version === "v2" ? { readyShare: 0.25 } : {}),
       }));
       return { ...service, destinations, ...(release === undefined ? {} : { release }) };
     });
@@ -134,15 +137,45 @@ function serviceOf(id: ServiceId, names: readonly ClusterId[]): fc.Arbitrary<Doc
 
 function policies(names: readonly ClusterId[]): fc.Arbitrary<ServicePolicy> {
   const [first, ...others] = names as readonly [ClusterId, ...ClusterId[]];
-  return fc.record(
-    {
-      isolation: fc.constantFrom("none", "nearest", "strict"),
-      requiredLabels: fc.constant({}),
-      allowedClusters: fc.subarray(others).map((chosen) => [first, ...chosen]),
-      deniedClusters: fc.subarray(others),
-      maxShare: share,
-      surviveLossOf: fc.oneof(fc.constantFrom("none" as const, "any" as const), fc.subarray([...names])),
-    },
-    { requiredKeys: ["isolation", "requiredLabels", "deniedClusters", "maxShare", "surviveLossOf"] },
-  );
+  return fc
+    .record(
+      {
+        isolation: fc.constantFrom("none", "nearest", "strict"),
+        requiredLabels: fc.constant({}),
+        deniedLabels: fc.dictionary(fc.constantFrom("tier", "provider"), fc.uniqueArray(name, { minLength: 1 }), {
+          minKeys: 1,
+          noNullPrototype: true,
+        }),
+        failover: failovers(names),
+        localityPenaltyMs: fc.dictionary(fc.constantFrom("region", "zone"), amount, {
+          minKeys: 1,
+          noNullPrototype: true,
+        }),
+        allowedClusters: fc.subarray(others).map((chosen) => [first, ...chosen]),
+        deniedClusters: fc.subarray(others),
+        maxShare: share,
+        surviveLossOf: fc.oneof(fc.constantFrom("none" as const, "any" as const), fc.subarray([...names])),
+      },
+      { requiredKeys: ["isolation", "requiredLabels", "deniedClusters", "maxShare", "surviveLossOf"] },
+      // An order is refused beside isolation.
+    )
+    .map((policy) => (policy.failover === undefined ? policy : { ...policy, isolation: "none" as const }));
+}
+
+/** Orders that name the first cluster, which serves everybody. */
+function failovers(names: readonly ClusterId[]): fc.Arbitrary<Failover> {
+  const [first, ...others] = names as readonly [ClusterId, ...ClusterId[]];
+  const more: readonly Tier[] = [
+    { kind: "own" },
+    { kind: "labels", labels: { tier: "gold" } },
+    ...others.map((cluster): Tier => ({ kind: "cluster", cluster })),
+  ];
+  const order = fc
+    .shuffledSubarray([...more])
+    .map((tiers): readonly Tier[] => [{ kind: "cluster", cluster: first }, ...tiers]);
+  return fc.record({
+    order,
+    orderBySource: fc.dictionary(fc.constantFrom(...names), order, { noNullPrototype: true }),
+    healthyMin: share,
+  });
 }

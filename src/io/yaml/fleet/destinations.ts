@@ -2,7 +2,7 @@ import { DEFAULT_MEAN_WORK_MS, DEFAULT_SQUARED_VARIATION, serversFor } from "../
 import type { DocumentDestination, LoadCurve } from "../../../model/fleet-document.ts";
 import type { ClusterId, Version } from "../../../model/ids.ts";
 import type { Fields } from "../fields.ts";
-import { EXPONENT, POSITIVE } from "./measures.ts";
+import { EXPONENT, POSITIVE, SHARE_OF_ONE } from "./measures.ts";
 import { nameOf, unknownCluster } from "./names.ts";
 
 /** The destinations of a service, each (cluster, version) once. */
@@ -18,8 +18,9 @@ export function destinationsOf(fields: Fields, names: readonly ClusterId[]): rea
     if (seen.has(key)) item.refuse("DUPLICATE_KEY", "", `${key} is declared a second time`);
     seen.add(key);
     const curve = curveOf(item);
+    const readyShare = item.optionalMeasure("readyShare", SHARE_OF_ONE);
     item.done();
-    return { cluster, version, curve };
+    return { cluster, version, curve, ...(readyShare === undefined || readyShare === 1 ? {} : { readyShare }) };
   });
 }
 

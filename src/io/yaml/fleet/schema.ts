@@ -28,6 +28,7 @@ const cluster = z.strictObject({
 const place = {
   cluster: label,
   version: label,
+  readyShare: share.optional().describe("share of its endpoints that are ready, for failover orders; default 1"),
 };
 const queue = {
   meanWorkMs: positive.optional().describe("mean time that one request is worked on, ms; default 20"),
@@ -49,12 +50,33 @@ const destination = z.union([
     .describe("latency = baseMs + coefficient * rps^exponent, ms"),
 ]);
 
+const labelValues = z.record(z.string(), z.union([z.string(), z.array(z.string()).min(1)]));
+const tier = z.union([
+  label.describe("a cluster"),
+  z.strictObject({ labels: texts }).describe("all clusters with all of these"),
+  z.strictObject({ own: z.literal("cluster") }).describe("the source itself"),
+]);
+const failover = z
+  .strictObject({
+    order: z.array(tier).min(1).optional().describe("for sources without an order of their own"),
+    orderBySource: z.record(label, z.array(tier).min(1)).optional(),
+    healthyMin: someShare.optional().describe("ready share from which a tier is healthy; default 0.7"),
+  })
+  .describe(
+    "requests go to the first healthy tier, what it has no room for to the next, and to nobody who is on none; tiers that " +
+      "are not healthy come last. Beside isolation none only",
+  );
+
 const policy = z.strictObject({
   isolation: z
     .enum(["none", "nearest", "strict"])
     .optional()
     .describe("nearest: leaves home only for want of a living destination there; strict: never. Default none"),
   requiredLabels: texts.optional().describe("only clusters with all of these serve it"),
+  allowedLabels: labelValues
+    .optional()
+    .describe("only clusters whose label of each name has one of its values serve it"),
+  deniedLabels: labelValues.optional().describe("clusters that have any of these never serve it"),
   allowedClusters: clusters.optional().describe("only these serve it; default: any"),
   deniedClusters: clusters.optional().describe("these never serve it"),
   maxShare: someShare.optional(),
@@ -62,6 +84,11 @@ const policy = z.strictObject({
     .union([z.enum(["none", "any"]), clusters])
     .optional()
     .describe("losses that the plan leaves room for: any single cluster, or each of those listed. Default none"),
+  failover: failover.optional(),
+  localityPenaltyMs: z
+    .record(z.string(), amount)
+    .optional()
+    .describe("label name to what a request must save, ms, to go where that label differs from its source's"),
 });
 
 const service = z.strictObject({

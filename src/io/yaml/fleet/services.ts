@@ -7,6 +7,9 @@ import type {
 } from "../../../model/fleet-document.ts";
 import type { ClusterId, ServiceId, Version } from "../../../model/ids.ts";
 import { badServiceName } from "../../../model/names.ts";
+import { labelOf, tierOfCluster } from "../../../planner/compute/exclusions.ts";
+import { orderOf } from "../../../planner/failover.ts";
+import { labelRuleAgainst } from "../../../planner/label-rules.ts";
 import type { Fields } from "../fields.ts";
 import { nearest } from "../suggest.ts";
 import { destinationsOf } from "./destinations.ts";
@@ -43,7 +46,7 @@ function serviceOf(fields: Fields, clusters: readonly DocumentCluster[]): ReadSe
   const policy = policyOf(fields.optionalFields("policy"), names);
   const releaseFields = fields.optionalFields("release");
   const release = releaseFields === undefined ? undefined : releaseOf(releaseFields, { stableVersion, versions });
-  refuseUnservable(fields, { destinations, stableVersion, release, policy, clusters });
+  refuseUnservable(fields, { destinations, stableVersion, release, policy, clusters, demandRps });
   fields.done();
   return {
     name,
@@ -91,19 +94,48 @@ interface Servable {
   readonly release: Release | undefined;
   readonly policy: ServicePolicy;
   readonly clusters: readonly DocumentCluster[];
+  readonly demandRps: DocumentService["demandRps"];
 }
 
-/** A version that gets requests but may run nowhere where it is; each service's policy is judged as a whole. */
-function refuseUnservable(fields: Fields, { destinations, stableVersion, release, policy, clusters }: Servable): void {
-  const labels = new Map(clusters.map((cluster) => [cluster.name, cluster.labels]));
-  const isAllowed = ({ cluster }: DocumentDestination): boolean =>
-    policy.allowedClusters?.includes(cluster) !== false &&
-    !policy.deniedClusters.includes(cluster) &&
-    Object.entries(policy.requiredLabels).every(([key, value]) => labels.get(cluster)?.[key] === value);
+/** A version that gets requests but may run nowhere where it is, or nowhere on a caller's failover order. */
+function refuseUnservable(fields: Fields, servable: Servable): void {
+  const { stableVersion, release } = servable;
   for (const version of [stableVersion, ...(Object.keys(release?.shares ?? {}) as Version[])]) {
-    const running = destinations.filter((destination) => destination.version === version);
-    if (running.length === 0 || running.some(isAllowed)) continue;
+    const running = servable.destinations.filter((destination) => destination.version === version);
+    const allowed = running.filter((destination) => isAllowed(destination, servable));
+    if (running.length === 0) continue;
     const places = running.map(({ cluster }) => cluster).join(", ");
-    fields.refuse("NO_SERVING_TARGET", "policy", `leaves no destination for ${version}, which runs in ${places}`);
+    if (allowed.length === 0)
+      fields.refuse("NO_SERVING_TARGET", "policy", `leaves no destination for ${version}, which runs in ${places}`);
+    else if (version === stableVersion) refuseStranded(fields, allowed, servable);
   }
+}
+
+function isAllowed({ cluster }: DocumentDestination, { policy, clusters }: Servable): boolean {
+  if (policy.allowedClusters?.includes(cluster) === false || policy.deniedClusters.includes(cluster)) return false;
+  const labels = clusters.find(({ name }) => name === cluster)?.labels ?? {};
+  return labelRuleAgainst(labelOf(labels), policy) === undefined;
+}
+
+/** Callers whose failover order names nobody who may serve them. */
+function refuseStranded(
+  fields: Fields,
+  allowed: readonly DocumentDestination[],
+  { policy, clusters, demandRps, stableVersion }: Servable,
+): void {
+  const { failover } = policy;
+  if (failover === undefined) return;
+  const serving = clusters.filter(({ name }) => allowed.some(({ cluster }) => cluster === name));
+  const sources = Object.entries(demandRps) as [ClusterId, number][];
+  const stranded = sources.filter(
+    ([source, rps]) =>
+      rps > 0 &&
+      orderOf(failover, source) !== undefined &&
+      serving.every((cluster) => tierOfCluster(cluster, policy, source) === undefined),
+  );
+  if (stranded.length === 0) return;
+  const names = stranded.map(([source]) => source).join(", ");
+  const where = allowed.map(({ cluster }) => cluster).join(", ");
+  const why = `failover names nobody who serves ${stableVersion} to ${names}; it runs in ${where}`;
+  fields.refuse("NO_SERVING_TARGET", "policy", why);
 }
