@@ -25,6 +25,8 @@ export interface Stage {
   readonly isQuick: boolean;
   /** Folder of fleet documents to compare instead of the bench's own; only the planner's bench asks for it. */
   readonly scenarios?: string;
+  /** Leave out what needs real Envoys; only the planner's bench asks for it. */
+  readonly isModelOnly: boolean;
   /** Leave the files that the README shows; only the planner's bench has any. */
   readonly isWriting: boolean;
 }

@@ -23,6 +23,12 @@ describe("rowOf", () => {
     expect(rowOf({ case: "c", unit: "ms", value: 9, rival: 1 })).toMatchObject({ aim: "none", holds: true, ratio: 9 });
   });
 
+  it("judges the value itself where the aim is one for the value", () => {
+    const measure = { case: "success", unit: "%", better: "higher", rival: 50, atLeast: 99.5 } as const;
+    expect(rowOf({ ...measure, value: 99.5 })).toMatchObject({ aim: ">= 99.5 %", holds: true });
+    expect(rowOf({ ...measure, value: 99.4 }).holds).toBe(false);
+  });
+
   it("calls it even when neither side lost anything", () => {
     expect(ratioOf(0, 0)).toBe(1);
   });

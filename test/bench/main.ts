@@ -10,25 +10,35 @@ import { failoverBench } from "./failover/bench.ts";
 import { logBench } from "./log/bench.ts";
 import { pushBench } from "./push/bench.ts";
 import { plannerBench } from "./quality/bench.ts";
+import { regionDownBench } from "./region-down/bench.ts";
 import { jsonLine } from "./row.ts";
 import { xdsBench } from "./xds/bench.ts";
 import { tableOf } from "./table.ts";
 
-const BENCHES: readonly Bench[] = [agentBench, failoverBench, logBench, plannerBench, pushBench, xdsBench];
+const BENCHES: readonly Bench[] = [
+  agentBench,
+  failoverBench,
+  logBench,
+  plannerBench,
+  pushBench,
+  regionDownBench,
+  xdsBench,
+];
 
 /** A bench that has not ended by now hangs, unless it says otherwise. */
 const DEADLINE_MS = 180_000;
 
 const USAGE = `npm run bench -- <name> [--json] [--quick]
 
-${BENCHES.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n")}
+${BENCHES.map(({ name, about }) => `  ${name.padEnd(13)}${about}`).join("\n")}
 
   --json    the last line is one JSON object
   --quick   fewer rounds, to see that it works; the numbers mean little
 
 planner takes as well
   --scenarios DIR   the fleet documents of a folder instead of its own scenarios
-  --write           leaves test/bench/planner.json and planner.svg`;
+  --write           leaves test/bench/planner.json and planner.svg
+  --no-envoys       leaves out its section on real Envoys, which is region-down`;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -38,6 +48,7 @@ async function main(): Promise<void> {
       quick: { type: "boolean" },
       scenarios: { type: "string" },
       write: { type: "boolean" },
+      "no-envoys": { type: "boolean" },
     },
   });
   const bench = BENCHES.find(({ name }) => name === positionals[0]);
@@ -49,13 +60,14 @@ async function main(): Promise<void> {
   const rows = await runBench(bench, {
     isQuick: values.quick === true,
     isWriting: values.write === true,
+    isModelOnly: values["no-envoys"] === true,
     ...(values.scenarios !== undefined && { scenarios: values.scenarios }),
   });
   console.log(`${bench.name}: ${bench.about}\n\n${tableOf(rows)}\n`);
   if (values.json === true) console.log(jsonLine(bench.name, rows));
 }
 
-type Wishes = Pick<Stage, "isQuick" | "isWriting" | "scenarios">;
+type Wishes = Pick<Stage, "isQuick" | "isWriting" | "isModelOnly" | "scenarios">;
 
 async function runBench(bench: Bench, wishes: Wishes): ReturnType<Bench["run"]> {
   const folder = mkdtempSync(join(tmpdir(), "weir-bench-"));

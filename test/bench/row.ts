@@ -7,7 +7,7 @@ export interface Row {
   readonly rival: number;
   /** How many times worse than the rival; 1 is even. `Infinity` (null in JSON) when only the rival's measure is 0. */
   readonly ratio: number;
-  /** `<= 1.5`, or `none` for a number that is only shown. */
+  /** `<= 1.5` for the ratio, `>= 99.5 %` for the value, or `none` for a number that is only shown. */
   readonly aim: string;
   /** Whether the ratio reaches the aim; true where there is none. */
   readonly holds: boolean;
@@ -23,11 +23,13 @@ export interface Measure {
   readonly better?: "lower" | "higher";
   /** Largest ratio that reaches the aim; none: the number is only shown. */
   readonly atMost?: number;
+  /** Smallest value that reaches the aim, whatever the rival's; instead of `atMost`. */
+  readonly atLeast?: number;
 }
 
 /** Judges one case. */
 export function rowOf(measure: Measure): Row {
-  const { value, rival, unit, atMost } = measure;
+  const { value, rival, unit } = measure;
   const ratio = measure.better === "higher" ? ratioOf(rival, value) : ratioOf(value, rival);
   return {
     case: measure.case,
@@ -35,9 +37,13 @@ export function rowOf(measure: Measure): Row {
     unit,
     rival,
     ratio,
-    aim: atMost === undefined ? "none" : `<= ${atMost}`,
-    holds: atMost === undefined || ratio <= atMost,
+    ...judged(measure, ratio),
   };
+}
+
+function judged({ value, unit, atMost, atLeast }: Measure, ratio: number): Pick<Row, "aim" | "holds"> {
+  if (atLeast !== undefined) return { aim: `>= ${atLeast} ${unit}`, holds: value >= atLeast };
+  return { aim: atMost === undefined ? "none" : `<= ${atMost}`, holds: atMost === undefined || ratio <= atMost };
 }
 
 /** `a` in terms of `b`. Nothing beside nothing is even; a rival that lost nothing cannot be divided by. */

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bench, Stage } from "../bench.ts";
+import { regionDownRows } from "../region-down/bench.ts";
 import type { Row } from "../row.ts";
 import { BASELINES, compareScenario } from "./compare.ts";
 import type { ScenarioResult } from "./compare.ts";
@@ -23,8 +24,8 @@ const NUMBERS = join(import.meta.dirname, "..", "planner.json");
 export const plannerBench: Bench = {
   name: "planner",
   about: "what the planner decides beside the certified optimum and beside what others would do",
-  // A thousand services by six policies, twice to the certified optimum.
-  deadlineMs: 900_000,
+  // A thousand services by six policies, twice to the certified optimum; then three minutes on real Envoys.
+  deadlineMs: 1_500_000,
   run: async (stage) => {
     const scenarios = stage.scenarios === undefined ? ownScenarios(stage.isQuick) : scenariosIn(stage.scenarios);
     const results = scenarios.map((scenario) => {
@@ -36,7 +37,7 @@ export const plannerBench: Bench = {
     );
     console.log(`${spreadTable(results)}\n`);
     if (stage.isWriting) write(results, scenarios);
-    return [...results.flatMap(qualityRows), ...(await timed(stage))];
+    return [...results.flatMap(qualityRows), ...(await timed(stage)), ...(await onRealEnvoys(stage))];
   },
 };
 
@@ -49,6 +50,10 @@ function ownScenarios(isQuick: boolean): readonly Scenario[] {
 async function timed(stage: Stage): Promise<readonly Row[]> {
   if (stage.scenarios !== undefined) return [];
   return speedRows(stage.isQuick ? TIMED_SERVICES.quick : TIMED_SERVICES.whole, stage.say);
+}
+
+async function onRealEnvoys(stage: Stage): Promise<readonly Row[]> {
+  return stage.scenarios !== undefined || stage.isModelOnly ? [] : regionDownRows(stage);
 }
 
 function write(results: readonly ScenarioResult[], scenarios: readonly Scenario[]): void {
