@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file weir/v1/traffic.proto.
  */
 export const file_weir_v1_traffic: GenFile = /*@__PURE__*/
-  fileDesc("ChV3ZWlyL3YxL3RyYWZmaWMucHJvdG8SB3dlaXIudjEihwEKCkRlcGxveW1lbnQSKQoLZGVzdGluYXRpb24YASABKAsyFC53ZWlyLnYxLkRlc3RpbmF0aW9uEhkKDGNhcGFjaXR5X3JwcxgCIAEoAUgAiAEBEiIKBWN1cnZlGAMgASgLMhMud2Vpci52MS5RdWV1ZUN1cnZlQg8KDV9jYXBhY2l0eV9ycHMiaQoKUXVldWVDdXJ2ZRIPCgdzZXJ2ZXJzGAEgASgNEhQKDG1lYW5fd29ya19tcxgCIAEoARIeChFzcXVhcmVkX3ZhcmlhdGlvbhgDIAEoAUgAiAEBQhQKEl9zcXVhcmVkX3ZhcmlhdGlvbiKSAQoJT2JqZWN0aXZlEiwKB2xhdGVuY3kYASABKAsyGS53ZWlyLnYxLkxhdGVuY3lPYmplY3RpdmVIABIoCgVwcmljZRgCIAEoCzIXLndlaXIudjEuUHJpY2VPYmplY3RpdmVIABIgChZkb2xsYXJzX3Blcl9yZXF1ZXN0X21zGAMgASgBSABCCwoJb2JqZWN0aXZlIhIKEExhdGVuY3lPYmplY3RpdmUiEAoOUHJpY2VPYmplY3RpdmUixAIKDVNlcnZpY2VQb2xpY3kSJQoJaXNvbGF0aW9uGAEgASgOMhIud2Vpci52MS5Jc29sYXRpb24SQwoPcmVxdWlyZWRfbGFiZWxzGAIgAygLMioud2Vpci52MS5TZXJ2aWNlUG9saWN5LlJlcXVpcmVkTGFiZWxzRW50cnkSLwoQYWxsb3dlZF9jbHVzdGVycxgDIAEoCzIVLndlaXIudjEuQ2x1c3Rlck5hbWVzEhcKD2RlbmllZF9jbHVzdGVycxgEIAMoCRIYChBtYXhfc2hhcmVfd2VpZ2h0GAUgASgNEiwKD3N1cnZpdmVfbG9zc19vZhgGIAEoCzITLndlaXIudjEuTG9zc1BvbGljeRo1ChNSZXF1aXJlZExhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiIAoMQ2x1c3Rlck5hbWVzEhAKCGNsdXN0ZXJzGAEgAygJImkKCkxvc3NQb2xpY3kSKAoDYW55GAEgASgLMhkud2Vpci52MS5BbnlTaW5nbGVDbHVzdGVySAASKQoIY2x1c3RlcnMYAiABKAsyFS53ZWlyLnYxLkNsdXN0ZXJOYW1lc0gAQgYKBGxvc3MiEgoQQW55U2luZ2xlQ2x1c3RlciJhCgpQYWNlUG9saWN5EhcKD21heF9zdGVwX3dlaWdodBgBIAEoDRIUCgdiYWtlX21zGAIgASgNSACIAQESGAoQdG9sZXJhbmNlX3dlaWdodBgDIAEoDUIKCghfYmFrZV9tcyKxAwoLU2VydmljZVNwZWMSDAoEbmFtZRgBIAEoCRIjCghwcm90b2NvbBgCIAEoDjIRLndlaXIudjEuUHJvdG9jb2wSDAoEcG9ydBgDIAEoDRIWCg5zdGFibGVfdmVyc2lvbhgEIAEoCRIoCgtkZXBsb3ltZW50cxgFIAMoCzITLndlaXIudjEuRGVwbG95bWVudBI3CgpkZW1hbmRfcnBzGAYgAygLMiMud2Vpci52MS5TZXJ2aWNlU3BlYy5EZW1hbmRScHNFbnRyeRInCgdyZXF1ZXN0GAcgASgLMhYud2Vpci52MS5SZXF1ZXN0UG9saWN5EiEKBHBhY2UYCCABKAsyEy53ZWlyLnYxLlBhY2VQb2xpY3kSGQoRYnl0ZXNfcGVyX3JlcXVlc3QYCSABKAESJQoJb2JqZWN0aXZlGAogASgLMhIud2Vpci52MS5PYmplY3RpdmUSJgoGcG9saWN5GAsgASgLMhYud2Vpci52MS5TZXJ2aWNlUG9saWN5GjAKDkRlbWFuZFJwc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEiRwoHU2VydmljZRIiCgRzcGVjGAEgASgLMhQud2Vpci52MS5TZXJ2aWNlU3BlYxIYChByZXNvdXJjZV92ZXJzaW9uGAIgASgEIm0KC1NoaWZ0VGFyZ2V0EiUKBXNwbGl0GAEgASgLMhQud2Vpci52MS5UYXJnZXRTcGxpdEgAEi0KCWF1dG9tYXRpYxgCIAEoCzIYLndlaXIudjEuQXV0b21hdGljVGFyZ2V0SABCCAoGdGFyZ2V0IjwKC1RhcmdldFNwbGl0Ei0KB3dlaWdodHMYASADKAsyHC53ZWlyLnYxLldlaWdodGVkRGVzdGluYXRpb24iEQoPQXV0b21hdGljVGFyZ2V0Is8CCgVTaGlmdBINCgVzaGlmdBgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEg8KB3NvdXJjZXMYAyADKAkSJAoGdGFyZ2V0GAQgASgLMhQud2Vpci52MS5TaGlmdFRhcmdldBIXCg9tYXhfc3RlcF93ZWlnaHQYBSABKA0SDwoHYmFrZV9tcxgGIAEoDRINCgVhY3RvchgHIAEoCRIOCgZyZWFzb24YCCABKAkSIgoFcGhhc2UYCSABKA4yEy53ZWlyLnYxLlNoaWZ0UGhhc2USDgoGZGV0YWlsGAogASgJEhwKFHJlcXVlc3RlZF9hdF91bml4X21zGAsgASgDEhgKEGVuZGVkX2F0X3VuaXhfbXMYDCABKAMSEwoLc3RlcHNfdGFrZW4YDSABKA0SJQoHY3VycmVudBgOIAMoCzIULndlaXIudjEuU291cmNlU3BsaXQicAoTQXBwbHlTZXJ2aWNlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEiIKBHNwZWMYAiABKAsyFC53ZWlyLnYxLlNlcnZpY2VTcGVjEiEKGWV4cGVjdGVkX3Jlc291cmNlX3ZlcnNpb24YAyABKAQiSwoUQXBwbHlTZXJ2aWNlUmVzcG9uc2USIQoHc2VydmljZRgBIAEoCzIQLndlaXIudjEuU2VydmljZRIQCghzZXF1ZW5jZRgCIAEoBCIVChNMaXN0U2VydmljZXNSZXF1ZXN0IkwKFExpc3RTZXJ2aWNlc1Jlc3BvbnNlEiIKCHNlcnZpY2VzGAEgAygLMhAud2Vpci52MS5TZXJ2aWNlEhAKCHNlcXVlbmNlGAIgASgEIiQKEUdldFNlcnZpY2VSZXF1ZXN0Eg8KB3NlcnZpY2UYASABKAkiSQoSR2V0U2VydmljZVJlc3BvbnNlEiEKB3NlcnZpY2UYASABKAsyEC53ZWlyLnYxLlNlcnZpY2USEAoIc2VxdWVuY2UYAiABKAQiXgoURGVsZXRlU2VydmljZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEiEKBWZvcmNlGAMgASgOMhIud2Vpci52MS5Gb3JjZU1vZGUiKQoVRGVsZXRlU2VydmljZVJlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEIqIBCg1TaGlmdFByb3Bvc2FsEg8KB3NlcnZpY2UYASABKAkSDwoHc291cmNlcxgCIAMoCRIkCgZ0YXJnZXQYAyABKAsyFC53ZWlyLnYxLlNoaWZ0VGFyZ2V0EhcKD21heF9zdGVwX3dlaWdodBgEIAEoDRIUCgdiYWtlX21zGAUgASgNSACIAQESDgoGcmVhc29uGAYgASgJQgoKCF9iYWtlX21zIj8KE1ByZXZpZXdTaGlmdFJlcXVlc3QSKAoIcHJvcG9zYWwYASABKAsyFi53ZWlyLnYxLlNoaWZ0UHJvcG9zYWwiXAoLUHJldmlld1N0ZXASJAoGc3BsaXRzGAEgAygLMhQud2Vpci52MS5Tb3VyY2VTcGxpdBInCgVsb2FkcxgCIAMoCzIYLndlaXIudjEuRGVzdGluYXRpb25Mb2FkIo8BCg9EZXN0aW5hdGlvbkxvYWQSKQoLZGVzdGluYXRpb24YASABKAsyFC53ZWlyLnYxLkRlc3RpbmF0aW9uEhIKCmJlZm9yZV9ycHMYAiABKAESEQoJYWZ0ZXJfcnBzGAMgASgBEhkKDGNhcGFjaXR5X3JwcxgEIAEoAUgAiAEBQg8KDV9jYXBhY2l0eV9ycHMipQEKFFByZXZpZXdTaGlmdFJlc3BvbnNlEiQKBmJlZm9yZRgBIAMoCzIULndlaXIudjEuU291cmNlU3BsaXQSIwoFc3RlcHMYAiADKAsyFC53ZWlyLnYxLlByZXZpZXdTdGVwEiAKB3JlYXNvbnMYAyADKAsyDy53ZWlyLnYxLlJlYXNvbhIOCgZkaWdlc3QYBCABKAkSEAoIc2VxdWVuY2UYBSABKAQiagoTUmVxdWVzdFNoaWZ0UmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEigKCHByb3Bvc2FsGAIgASgLMhYud2Vpci52MS5TaGlmdFByb3Bvc2FsEhUKDXBpbm5lZF9kaWdlc3QYAyABKAkiRwoUUmVxdWVzdFNoaWZ0UmVzcG9uc2USHQoFc2hpZnQYASABKAsyDi53ZWlyLnYxLlNoaWZ0EhAKCHNlcXVlbmNlGAIgASgEIiQKEUxpc3RTaGlmdHNSZXF1ZXN0Eg8KB3NlcnZpY2UYASABKAkiRgoSTGlzdFNoaWZ0c1Jlc3BvbnNlEh4KBnNoaWZ0cxgBIAMoCzIOLndlaXIudjEuU2hpZnQSEAoIc2VxdWVuY2UYAiABKAQiIAoPR2V0U2hpZnRSZXF1ZXN0Eg0KBXNoaWZ0GAEgASgJIkMKEEdldFNoaWZ0UmVzcG9uc2USHQoFc2hpZnQYASABKAsyDi53ZWlyLnYxLlNoaWZ0EhAKCHNlcXVlbmNlGAIgASgEIiIKEVdhdGNoU2hpZnRSZXF1ZXN0Eg0KBXNoaWZ0GAEgASgJIkUKEldhdGNoU2hpZnRSZXNwb25zZRIdCgVzaGlmdBgBIAEoCzIOLndlaXIudjEuU2hpZnQSEAoIc2VxdWVuY2UYAiABKAQiRgoRQWJvcnRTaGlmdFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRINCgVzaGlmdBgCIAEoCRIOCgZyZWFzb24YAyABKAkiRQoSQWJvcnRTaGlmdFJlc3BvbnNlEh0KBXNoaWZ0GAEgASgLMg4ud2Vpci52MS5TaGlmdBIQCghzZXF1ZW5jZRgCIAEoBCIjChBHZXRTdGF0dXNSZXF1ZXN0Eg8KB3NlcnZpY2UYASABKAkisQEKC1NoYXJlU3RhdHVzEikKC2Rlc3RpbmF0aW9uGAEgASgLMhQud2Vpci52MS5EZXN0aW5hdGlvbhIXCg9pbnRlbmRlZF93ZWlnaHQYAiABKA0SGwoOYXBwbGllZF93ZWlnaHQYAyABKA1IAIgBARIbCg5vYnNlcnZlZF9zaGFyZRgEIAEoAUgBiAEBQhEKD19hcHBsaWVkX3dlaWdodEIRCg9fb2JzZXJ2ZWRfc2hhcmUiqwEKDFNvdXJjZVN0YXR1cxIPCgdzZXJ2aWNlGAEgASgJEg8KB2NsdXN0ZXIYAiABKAkSJAoGc2hhcmVzGAMgAygLMhQud2Vpci52MS5TaGFyZVN0YXR1cxISCgpkZW1hbmRfcnBzGAQgASgBEhoKDWZhaWx1cmVfcmF0aW8YBSABKAFIAIgBARIRCgl3YWl0c19mb3IYBiABKAlCEAoOX2ZhaWx1cmVfcmF0aW8iZQoNUmVwbGljYVN0YXR1cxIPCgdyZXBsaWNhGAEgASgJEhIKCmlzX2xlYWRpbmcYAiABKAgSDQoFZXBvY2gYAyABKAQSEAoIc2VxdWVuY2UYBCABKAQSDgoGaGFsdGVkGAUgASgJImkKEUNsdXN0ZXJMb3NzU3RhdHVzEg8KB2NsdXN0ZXIYASABKAkSEQoJc2hvcnRfcnBzGAIgASgBEhMKC2lzX3JlcXVpcmVkGAMgASgIEhsKE2lzX2NhcGFjaXR5X3Vua25vd24YBCABKAgiYAoOU3Vydml2YWxTdGF0dXMSDwoHc2VydmljZRgBIAEoCRIRCglzaG9ydF9ycHMYAiABKAESKgoGbG9zc2VzGAMgAygLMhoud2Vpci52MS5DbHVzdGVyTG9zc1N0YXR1cyKIAQoPU3Vydml2YWxTdW1tYXJ5EhAKCHNlcnZpY2VzGAEgASgNEhoKEnN1cnZpdmluZ19zZXJ2aWNlcxgCIAEoDRIfChdzZXJ2aWNlc19hZ2FpbnN0X3BvbGljeRgDIAEoDRImCh5zZXJ2aWNlc193aXRoX3Vua25vd25fY2FwYWNpdHkYBCABKA0iowIKEUdldFN0YXR1c1Jlc3BvbnNlEiYKB3NvdXJjZXMYASADKAsyFS53ZWlyLnYxLlNvdXJjZVN0YXR1cxIiCghjbHVzdGVycxgCIAMoCzIQLndlaXIudjEuQ2x1c3RlchIoCghyZXBsaWNhcxgDIAMoCzIWLndlaXIudjEuUmVwbGljYVN0YXR1cxImCg5ydW5uaW5nX3NoaWZ0cxgEIAMoCzIOLndlaXIudjEuU2hpZnQSEAoIc2VxdWVuY2UYBSABKAQSKgoJc3Vydml2YWxzGAYgAygLMhcud2Vpci52MS5TdXJ2aXZhbFN0YXR1cxIyChBzdXJ2aXZhbF9zdW1tYXJ5GAcgASgLMhgud2Vpci52MS5TdXJ2aXZhbFN1bW1hcnkqZwoJSXNvbGF0aW9uEhkKFUlTT0xBVElPTl9VTlNQRUNJRklFRBAAEhIKDklTT0xBVElPTl9OT05FEAESFQoRSVNPTEFUSU9OX05FQVJFU1QQAhIUChBJU09MQVRJT05fU1RSSUNUEAMqxwEKClNoaWZ0UGhhc2USGwoXU0hJRlRfUEhBU0VfVU5TUEVDSUZJRUQQABIbChdTSElGVF9QSEFTRV9QUk9HUkVTU0lORxABEhcKE1NISUZUX1BIQVNFX0hPTERJTkcQAhIZChVTSElGVF9QSEFTRV9DT01QTEVURUQQAxIXChNTSElGVF9QSEFTRV9BQk9SVEVEEAQSGgoWU0hJRlRfUEhBU0VfU1VQRVJTRURFRBAFEhYKElNISUZUX1BIQVNFX0ZBSUxFRBAGMsECCg5TZXJ2aWNlU2VydmljZRJLCgxBcHBseVNlcnZpY2USHC53ZWlyLnYxLkFwcGx5U2VydmljZVJlcXVlc3QaHS53ZWlyLnYxLkFwcGx5U2VydmljZVJlc3BvbnNlEksKDExpc3RTZXJ2aWNlcxIcLndlaXIudjEuTGlzdFNlcnZpY2VzUmVxdWVzdBodLndlaXIudjEuTGlzdFNlcnZpY2VzUmVzcG9uc2USRQoKR2V0U2VydmljZRIaLndlaXIudjEuR2V0U2VydmljZVJlcXVlc3QaGy53ZWlyLnYxLkdldFNlcnZpY2VSZXNwb25zZRJOCg1EZWxldGVTZXJ2aWNlEh0ud2Vpci52MS5EZWxldGVTZXJ2aWNlUmVxdWVzdBoeLndlaXIudjEuRGVsZXRlU2VydmljZVJlc3BvbnNlMsADCgxTaGlmdFNlcnZpY2USSwoMUHJldmlld1NoaWZ0Ehwud2Vpci52MS5QcmV2aWV3U2hpZnRSZXF1ZXN0Gh0ud2Vpci52MS5QcmV2aWV3U2hpZnRSZXNwb25zZRJLCgxSZXF1ZXN0U2hpZnQSHC53ZWlyLnYxLlJlcXVlc3RTaGlmdFJlcXVlc3QaHS53ZWlyLnYxLlJlcXVlc3RTaGlmdFJlc3BvbnNlEkUKCkxpc3RTaGlmdHMSGi53ZWlyLnYxLkxpc3RTaGlmdHNSZXF1ZXN0Ghsud2Vpci52MS5MaXN0U2hpZnRzUmVzcG9uc2USPwoIR2V0U2hpZnQSGC53ZWlyLnYxLkdldFNoaWZ0UmVxdWVzdBoZLndlaXIudjEuR2V0U2hpZnRSZXNwb25zZRJHCgpXYXRjaFNoaWZ0Ehoud2Vpci52MS5XYXRjaFNoaWZ0UmVxdWVzdBobLndlaXIudjEuV2F0Y2hTaGlmdFJlc3BvbnNlMAESRQoKQWJvcnRTaGlmdBIaLndlaXIudjEuQWJvcnRTaGlmdFJlcXVlc3QaGy53ZWlyLnYxLkFib3J0U2hpZnRSZXNwb25zZTJTCg1TdGF0dXNTZXJ2aWNlEkIKCUdldFN0YXR1cxIZLndlaXIudjEuR2V0U3RhdHVzUmVxdWVzdBoaLndlaXIudjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_weir_v1_fleet, file_weir_v1_plan]);
+  fileDesc("ChV3ZWlyL3YxL3RyYWZmaWMucHJvdG8SB3dlaXIudjEihwEKCkRlcGxveW1lbnQSKQoLZGVzdGluYXRpb24YASABKAsyFC53ZWlyLnYxLkRlc3RpbmF0aW9uEhkKDGNhcGFjaXR5X3JwcxgCIAEoAUgAiAEBEiIKBWN1cnZlGAMgASgLMhMud2Vpci52MS5RdWV1ZUN1cnZlQg8KDV9jYXBhY2l0eV9ycHMiaQoKUXVldWVDdXJ2ZRIPCgdzZXJ2ZXJzGAEgASgNEhQKDG1lYW5fd29ya19tcxgCIAEoARIeChFzcXVhcmVkX3ZhcmlhdGlvbhgDIAEoAUgAiAEBQhQKEl9zcXVhcmVkX3ZhcmlhdGlvbiKSAQoJT2JqZWN0aXZlEiwKB2xhdGVuY3kYASABKAsyGS53ZWlyLnYxLkxhdGVuY3lPYmplY3RpdmVIABIoCgVwcmljZRgCIAEoCzIXLndlaXIudjEuUHJpY2VPYmplY3RpdmVIABIgChZkb2xsYXJzX3Blcl9yZXF1ZXN0X21zGAMgASgBSABCCwoJb2JqZWN0aXZlIhIKEExhdGVuY3lPYmplY3RpdmUiEAoOUHJpY2VPYmplY3RpdmUiigYKDVNlcnZpY2VQb2xpY3kSJQoJaXNvbGF0aW9uGAEgASgOMhIud2Vpci52MS5Jc29sYXRpb24SQwoPcmVxdWlyZWRfbGFiZWxzGAIgAygLMioud2Vpci52MS5TZXJ2aWNlUG9saWN5LlJlcXVpcmVkTGFiZWxzRW50cnkSLwoQYWxsb3dlZF9jbHVzdGVycxgDIAEoCzIVLndlaXIudjEuQ2x1c3Rlck5hbWVzEhcKD2RlbmllZF9jbHVzdGVycxgEIAMoCRIYChBtYXhfc2hhcmVfd2VpZ2h0GAUgASgNEiwKD3N1cnZpdmVfbG9zc19vZhgGIAEoCzITLndlaXIudjEuTG9zc1BvbGljeRJBCg5hbGxvd2VkX2xhYmVscxgHIAMoCzIpLndlaXIudjEuU2VydmljZVBvbGljeS5BbGxvd2VkTGFiZWxzRW50cnkSPwoNZGVuaWVkX2xhYmVscxgIIAMoCzIoLndlaXIudjEuU2VydmljZVBvbGljeS5EZW5pZWRMYWJlbHNFbnRyeRIjCghmYWlsb3ZlchgJIAEoCzIRLndlaXIudjEuRmFpbG92ZXISSgoTbG9jYWxpdHlfcGVuYWx0eV9tcxgKIAMoCzItLndlaXIudjEuU2VydmljZVBvbGljeS5Mb2NhbGl0eVBlbmFsdHlNc0VudHJ5GjUKE1JlcXVpcmVkTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARpKChJBbGxvd2VkTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEiMKBXZhbHVlGAIgASgLMhQud2Vpci52MS5MYWJlbFZhbHVlczoCOAEaSQoRRGVuaWVkTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEiMKBXZhbHVlGAIgASgLMhQud2Vpci52MS5MYWJlbFZhbHVlczoCOAEaOAoWTG9jYWxpdHlQZW5hbHR5TXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBIh0KC0xhYmVsVmFsdWVzEg4KBnZhbHVlcxgBIAMoCSLZAQoIRmFpbG92ZXISJAoFb3JkZXIYASADKAsyFS53ZWlyLnYxLkZhaWxvdmVyVGllchI9Cg9vcmRlcl9ieV9zb3VyY2UYAiADKAsyJC53ZWlyLnYxLkZhaWxvdmVyLk9yZGVyQnlTb3VyY2VFbnRyeRIaChJoZWFsdGh5X21pbl93ZWlnaHQYAyABKA0aTAoST3JkZXJCeVNvdXJjZUVudHJ5EgsKA2tleRgBIAEoCRIlCgV2YWx1ZRgCIAEoCzIWLndlaXIudjEuRmFpbG92ZXJPcmRlcjoCOAEiNQoNRmFpbG92ZXJPcmRlchIkCgV0aWVycxgBIAMoCzIVLndlaXIudjEuRmFpbG92ZXJUaWVyIncKDEZhaWxvdmVyVGllchIRCgdjbHVzdGVyGAEgASgJSAASKAoGbGFiZWxzGAIgASgLMhYud2Vpci52MS5MYWJlbFNlbGVjdG9ySAASIgoDb3duGAMgASgLMhMud2Vpci52MS5Pd25DbHVzdGVySABCBgoEdGllciJyCg1MYWJlbFNlbGVjdG9yEjIKBmxhYmVscxgBIAMoCzIiLndlaXIudjEuTGFiZWxTZWxlY3Rvci5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIgwKCk93bkNsdXN0ZXIilAEKB1JlbGVhc2USOQoNc2hhcmVfd2VpZ2h0cxgBIAMoCzIiLndlaXIudjEuUmVsZWFzZS5TaGFyZVdlaWdodHNFbnRyeRIZChFtYXhfc291cmNlX3dlaWdodBgCIAEoDRozChFTaGFyZVdlaWdodHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIiAKDENsdXN0ZXJOYW1lcxIQCghjbHVzdGVycxgBIAMoCSJpCgpMb3NzUG9saWN5EigKA2FueRgBIAEoCzIZLndlaXIudjEuQW55U2luZ2xlQ2x1c3RlckgAEikKCGNsdXN0ZXJzGAIgASgLMhUud2Vpci52MS5DbHVzdGVyTmFtZXNIAEIGCgRsb3NzIhIKEEFueVNpbmdsZUNsdXN0ZXIiYQoKUGFjZVBvbGljeRIXCg9tYXhfc3RlcF93ZWlnaHQYASABKA0SFAoHYmFrZV9tcxgCIAEoDUgAiAEBEhgKEHRvbGVyYW5jZV93ZWlnaHQYAyABKA1CCgoIX2Jha2VfbXMi1AMKC1NlcnZpY2VTcGVjEgwKBG5hbWUYASABKAkSIwoIcHJvdG9jb2wYAiABKA4yES53ZWlyLnYxLlByb3RvY29sEgwKBHBvcnQYAyABKA0SFgoOc3RhYmxlX3ZlcnNpb24YBCABKAkSKAoLZGVwbG95bWVudHMYBSADKAsyEy53ZWlyLnYxLkRlcGxveW1lbnQSNwoKZGVtYW5kX3JwcxgGIAMoCzIjLndlaXIudjEuU2VydmljZVNwZWMuRGVtYW5kUnBzRW50cnkSJwoHcmVxdWVzdBgHIAEoCzIWLndlaXIudjEuUmVxdWVzdFBvbGljeRIhCgRwYWNlGAggASgLMhMud2Vpci52MS5QYWNlUG9saWN5EhkKEWJ5dGVzX3Blcl9yZXF1ZXN0GAkgASgBEiUKCW9iamVjdGl2ZRgKIAEoCzISLndlaXIudjEuT2JqZWN0aXZlEiYKBnBvbGljeRgLIAEoCzIWLndlaXIudjEuU2VydmljZVBvbGljeRIhCgdyZWxlYXNlGAwgASgLMhAud2Vpci52MS5SZWxlYXNlGjAKDkRlbWFuZFJwc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEiRwoHU2VydmljZRIiCgRzcGVjGAEgASgLMhQud2Vpci52MS5TZXJ2aWNlU3BlYxIYChByZXNvdXJjZV92ZXJzaW9uGAIgASgEIm0KC1NoaWZ0VGFyZ2V0EiUKBXNwbGl0GAEgASgLMhQud2Vpci52MS5UYXJnZXRTcGxpdEgAEi0KCWF1dG9tYXRpYxgCIAEoCzIYLndlaXIudjEuQXV0b21hdGljVGFyZ2V0SABCCAoGdGFyZ2V0IjwKC1RhcmdldFNwbGl0Ei0KB3dlaWdodHMYASADKAsyHC53ZWlyLnYxLldlaWdodGVkRGVzdGluYXRpb24iEQoPQXV0b21hdGljVGFyZ2V0Is8CCgVTaGlmdBINCgVzaGlmdBgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEg8KB3NvdXJjZXMYAyADKAkSJAoGdGFyZ2V0GAQgASgLMhQud2Vpci52MS5TaGlmdFRhcmdldBIXCg9tYXhfc3RlcF93ZWlnaHQYBSABKA0SDwoHYmFrZV9tcxgGIAEoDRINCgVhY3RvchgHIAEoCRIOCgZyZWFzb24YCCABKAkSIgoFcGhhc2UYCSABKA4yEy53ZWlyLnYxLlNoaWZ0UGhhc2USDgoGZGV0YWlsGAogASgJEhwKFHJlcXVlc3RlZF9hdF91bml4X21zGAsgASgDEhgKEGVuZGVkX2F0X3VuaXhfbXMYDCABKAMSEwoLc3RlcHNfdGFrZW4YDSABKA0SJQoHY3VycmVudBgOIAMoCzIULndlaXIudjEuU291cmNlU3BsaXQicAoTQXBwbHlTZXJ2aWNlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEiIKBHNwZWMYAiABKAsyFC53ZWlyLnYxLlNlcnZpY2VTcGVjEiEKGWV4cGVjdGVkX3Jlc291cmNlX3ZlcnNpb24YAyABKAQiSwoUQXBwbHlTZXJ2aWNlUmVzcG9uc2USIQoHc2VydmljZRgBIAEoCzIQLndlaXIudjEuU2VydmljZRIQCghzZXF1ZW5jZRgCIAEoBCIVChNMaXN0U2VydmljZXNSZXF1ZXN0IkwKFExpc3RTZXJ2aWNlc1Jlc3BvbnNlEiIKCHNlcnZpY2VzGAEgAygLMhAud2Vpci52MS5TZXJ2aWNlEhAKCHNlcXVlbmNlGAIgASgEIiQKEUdldFNlcnZpY2VSZXF1ZXN0Eg8KB3NlcnZpY2UYASABKAkiSQoSR2V0U2VydmljZVJlc3BvbnNlEiEKB3NlcnZpY2UYASABKAsyEC53ZWlyLnYxLlNlcnZpY2USEAoIc2VxdWVuY2UYAiABKAQiXgoURGVsZXRlU2VydmljZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEiEKBWZvcmNlGAMgASgOMhIud2Vpci52MS5Gb3JjZU1vZGUiKQoVRGVsZXRlU2VydmljZVJlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEIqIBCg1TaGlmdFByb3Bvc2FsEg8KB3NlcnZpY2UYASABKAkSDwoHc291cmNlcxgCIAMoCRIkCgZ0YXJnZXQYAyABKAsyFC53ZWlyLnYxLlNoaWZ0VGFyZ2V0EhcKD21heF9zdGVwX3dlaWdodBgEIAEoDRIUCgdiYWtlX21zGAUgASgNSACIAQESDgoGcmVhc29uGAYgASgJQgoKCF9iYWtlX21zIj8KE1ByZXZpZXdTaGlmdFJlcXVlc3QSKAoIcHJvcG9zYWwYASABKAsyFi53ZWlyLnYxLlNoaWZ0UHJvcG9zYWwiXAoLUHJldmlld1N0ZXASJAoGc3BsaXRzGAEgAygLMhQud2Vpci52MS5Tb3VyY2VTcGxpdBInCgVsb2FkcxgCIAMoCzIYLndlaXIudjEuRGVzdGluYXRpb25Mb2FkIo8BCg9EZXN0aW5hdGlvbkxvYWQSKQoLZGVzdGluYXRpb24YASABKAsyFC53ZWlyLnYxLkRlc3RpbmF0aW9uEhIKCmJlZm9yZV9ycHMYAiABKAESEQoJYWZ0ZXJfcnBzGAMgASgBEhkKDGNhcGFjaXR5X3JwcxgEIAEoAUgAiAEBQg8KDV9jYXBhY2l0eV9ycHMipQEKFFByZXZpZXdTaGlmdFJlc3BvbnNlEiQKBmJlZm9yZRgBIAMoCzIULndlaXIudjEuU291cmNlU3BsaXQSIwoFc3RlcHMYAiADKAsyFC53ZWlyLnYxLlByZXZpZXdTdGVwEiAKB3JlYXNvbnMYAyADKAsyDy53ZWlyLnYxLlJlYXNvbhIOCgZkaWdlc3QYBCABKAkSEAoIc2VxdWVuY2UYBSABKAQiagoTUmVxdWVzdFNoaWZ0UmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEigKCHByb3Bvc2FsGAIgASgLMhYud2Vpci52MS5TaGlmdFByb3Bvc2FsEhUKDXBpbm5lZF9kaWdlc3QYAyABKAkiRwoUUmVxdWVzdFNoaWZ0UmVzcG9uc2USHQoFc2hpZnQYASABKAsyDi53ZWlyLnYxLlNoaWZ0EhAKCHNlcXVlbmNlGAIgASgEIiQKEUxpc3RTaGlmdHNSZXF1ZXN0Eg8KB3NlcnZpY2UYASABKAkiRgoSTGlzdFNoaWZ0c1Jlc3BvbnNlEh4KBnNoaWZ0cxgBIAMoCzIOLndlaXIudjEuU2hpZnQSEAoIc2VxdWVuY2UYAiABKAQiIAoPR2V0U2hpZnRSZXF1ZXN0Eg0KBXNoaWZ0GAEgASgJIkMKEEdldFNoaWZ0UmVzcG9uc2USHQoFc2hpZnQYASABKAsyDi53ZWlyLnYxLlNoaWZ0EhAKCHNlcXVlbmNlGAIgASgEIiIKEVdhdGNoU2hpZnRSZXF1ZXN0Eg0KBXNoaWZ0GAEgASgJIkUKEldhdGNoU2hpZnRSZXNwb25zZRIdCgVzaGlmdBgBIAEoCzIOLndlaXIudjEuU2hpZnQSEAoIc2VxdWVuY2UYAiABKAQiRgoRQWJvcnRTaGlmdFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRINCgVzaGlmdBgCIAEoCRIOCgZyZWFzb24YAyABKAkiRQoSQWJvcnRTaGlmdFJlc3BvbnNlEh0KBXNoaWZ0GAEgASgLMg4ud2Vpci52MS5TaGlmdBIQCghzZXF1ZW5jZRgCIAEoBCIjChBHZXRTdGF0dXNSZXF1ZXN0Eg8KB3NlcnZpY2UYASABKAkisQEKC1NoYXJlU3RhdHVzEikKC2Rlc3RpbmF0aW9uGAEgASgLMhQud2Vpci52MS5EZXN0aW5hdGlvbhIXCg9pbnRlbmRlZF93ZWlnaHQYAiABKA0SGwoOYXBwbGllZF93ZWlnaHQYAyABKA1IAIgBARIbCg5vYnNlcnZlZF9zaGFyZRgEIAEoAUgBiAEBQhEKD19hcHBsaWVkX3dlaWdodEIRCg9fb2JzZXJ2ZWRfc2hhcmUiqwEKDFNvdXJjZVN0YXR1cxIPCgdzZXJ2aWNlGAEgASgJEg8KB2NsdXN0ZXIYAiABKAkSJAoGc2hhcmVzGAMgAygLMhQud2Vpci52MS5TaGFyZVN0YXR1cxISCgpkZW1hbmRfcnBzGAQgASgBEhoKDWZhaWx1cmVfcmF0aW8YBSABKAFIAIgBARIRCgl3YWl0c19mb3IYBiABKAlCEAoOX2ZhaWx1cmVfcmF0aW8iZQoNUmVwbGljYVN0YXR1cxIPCgdyZXBsaWNhGAEgASgJEhIKCmlzX2xlYWRpbmcYAiABKAgSDQoFZXBvY2gYAyABKAQSEAoIc2VxdWVuY2UYBCABKAQSDgoGaGFsdGVkGAUgASgJImkKEUNsdXN0ZXJMb3NzU3RhdHVzEg8KB2NsdXN0ZXIYASABKAkSEQoJc2hvcnRfcnBzGAIgASgBEhMKC2lzX3JlcXVpcmVkGAMgASgIEhsKE2lzX2NhcGFjaXR5X3Vua25vd24YBCABKAgiYAoOU3Vydml2YWxTdGF0dXMSDwoHc2VydmljZRgBIAEoCRIRCglzaG9ydF9ycHMYAiABKAESKgoGbG9zc2VzGAMgAygLMhoud2Vpci52MS5DbHVzdGVyTG9zc1N0YXR1cyKIAQoPU3Vydml2YWxTdW1tYXJ5EhAKCHNlcnZpY2VzGAEgASgNEhoKEnN1cnZpdmluZ19zZXJ2aWNlcxgCIAEoDRIfChdzZXJ2aWNlc19hZ2FpbnN0X3BvbGljeRgDIAEoDRImCh5zZXJ2aWNlc193aXRoX3Vua25vd25fY2FwYWNpdHkYBCABKA0iowIKEUdldFN0YXR1c1Jlc3BvbnNlEiYKB3NvdXJjZXMYASADKAsyFS53ZWlyLnYxLlNvdXJjZVN0YXR1cxIiCghjbHVzdGVycxgCIAMoCzIQLndlaXIudjEuQ2x1c3RlchIoCghyZXBsaWNhcxgDIAMoCzIWLndlaXIudjEuUmVwbGljYVN0YXR1cxImCg5ydW5uaW5nX3NoaWZ0cxgEIAMoCzIOLndlaXIudjEuU2hpZnQSEAoIc2VxdWVuY2UYBSABKAQSKgoJc3Vydml2YWxzGAYgAygLMhcud2Vpci52MS5TdXJ2aXZhbFN0YXR1cxIyChBzdXJ2aXZhbF9zdW1tYXJ5GAcgASgLMhgud2Vpci52MS5TdXJ2aXZhbFN1bW1hcnkqZwoJSXNvbGF0aW9uEhkKFUlTT0xBVElPTl9VTlNQRUNJRklFRBAAEhIKDklTT0xBVElPTl9OT05FEAESFQoRSVNPTEFUSU9OX05FQVJFU1QQAhIUChBJU09MQVRJT05fU1RSSUNUEAMqxwEKClNoaWZ0UGhhc2USGwoXU0hJRlRfUEhBU0VfVU5TUEVDSUZJRUQQABIbChdTSElGVF9QSEFTRV9QUk9HUkVTU0lORxABEhcKE1NISUZUX1BIQVNFX0hPTERJTkcQAhIZChVTSElGVF9QSEFTRV9DT01QTEVURUQQAxIXChNTSElGVF9QSEFTRV9BQk9SVEVEEAQSGgoWU0hJRlRfUEhBU0VfU1VQRVJTRURFRBAFEhYKElNISUZUX1BIQVNFX0ZBSUxFRBAGMsECCg5TZXJ2aWNlU2VydmljZRJLCgxBcHBseVNlcnZpY2USHC53ZWlyLnYxLkFwcGx5U2VydmljZVJlcXVlc3QaHS53ZWlyLnYxLkFwcGx5U2VydmljZVJlc3BvbnNlEksKDExpc3RTZXJ2aWNlcxIcLndlaXIudjEuTGlzdFNlcnZpY2VzUmVxdWVzdBodLndlaXIudjEuTGlzdFNlcnZpY2VzUmVzcG9uc2USRQoKR2V0U2VydmljZRIaLndlaXIudjEuR2V0U2VydmljZVJlcXVlc3QaGy53ZWlyLnYxLkdldFNlcnZpY2VSZXNwb25zZRJOCg1EZWxldGVTZXJ2aWNlEh0ud2Vpci52MS5EZWxldGVTZXJ2aWNlUmVxdWVzdBoeLndlaXIudjEuRGVsZXRlU2VydmljZVJlc3BvbnNlMsADCgxTaGlmdFNlcnZpY2USSwoMUHJldmlld1NoaWZ0Ehwud2Vpci52MS5QcmV2aWV3U2hpZnRSZXF1ZXN0Gh0ud2Vpci52MS5QcmV2aWV3U2hpZnRSZXNwb25zZRJLCgxSZXF1ZXN0U2hpZnQSHC53ZWlyLnYxLlJlcXVlc3RTaGlmdFJlcXVlc3QaHS53ZWlyLnYxLlJlcXVlc3RTaGlmdFJlc3BvbnNlEkUKCkxpc3RTaGlmdHMSGi53ZWlyLnYxLkxpc3RTaGlmdHNSZXF1ZXN0Ghsud2Vpci52MS5MaXN0U2hpZnRzUmVzcG9uc2USPwoIR2V0U2hpZnQSGC53ZWlyLnYxLkdldFNoaWZ0UmVxdWVzdBoZLndlaXIudjEuR2V0U2hpZnRSZXNwb25zZRJHCgpXYXRjaFNoaWZ0Ehoud2Vpci52MS5XYXRjaFNoaWZ0UmVxdWVzdBobLndlaXIudjEuV2F0Y2hTaGlmdFJlc3BvbnNlMAESRQoKQWJvcnRTaGlmdBIaLndlaXIudjEuQWJvcnRTaGlmdFJlcXVlc3QaGy53ZWlyLnYxLkFib3J0U2hpZnRSZXNwb25zZTJTCg1TdGF0dXNTZXJ2aWNlEkIKCUdldFN0YXR1cxIZLndlaXIudjEuR2V0U3RhdHVzUmVxdWVzdBoaLndlaXIudjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_weir_v1_fleet, file_weir_v1_plan]);
 
 /**
  * One place where a version of a service runs.
@@ -208,6 +208,37 @@ export type ServicePolicy = Message<"weir.v1.ServicePolicy"> & {
    * @generated from field: weir.v1.LossPolicy survive_loss_of = 6;
    */
   surviveLossOf?: LossPolicy | undefined;
+
+  /**
+   * Label name to values: only clusters whose label of each of these names has one of its values may serve it. Hard. At most
+   * 64 names of at most 64 values; a name without values is refused EMPTY_SELECTOR.
+   *
+   * @generated from field: map<string, weir.v1.LabelValues> allowed_labels = 7;
+   */
+  allowedLabels: { [key: string]: LabelValues };
+
+  /**
+   * Clusters of which any of these labels has one of its values must not serve it. Hard. As `allowed_labels`.
+   *
+   * @generated from field: map<string, weir.v1.LabelValues> denied_labels = 8;
+   */
+  deniedLabels: { [key: string]: LabelValues };
+
+  /**
+   * In which order clusters take over. Unset: in none. Beside another isolation than none: refused FIELD_INVALID.
+   *
+   * @generated from field: weir.v1.Failover failover = 9;
+   */
+  failover?: Failover | undefined;
+
+  /**
+   * Label name to what a request must save, in ms, to go where that label has another value than at its source; 0 to 86400000.
+   * Penalties of several labels add up. They count as latency does, but are none. A cluster without a label `region` is taken
+   * at its region.
+   *
+   * @generated from field: map<string, double> locality_penalty_ms = 10;
+   */
+  localityPenaltyMs: { [key: string]: number };
 };
 
 /**
@@ -216,6 +247,187 @@ export type ServicePolicy = Message<"weir.v1.ServicePolicy"> & {
  */
 export const ServicePolicySchema: GenMessage<ServicePolicy> = /*@__PURE__*/
   messageDesc(file_weir_v1_traffic, 5);
+
+/**
+ * @generated from message weir.v1.LabelValues
+ */
+export type LabelValues = Message<"weir.v1.LabelValues"> & {
+  /**
+   * At least one, each once.
+   *
+   * @generated from field: repeated string values = 1;
+   */
+  values: string[];
+};
+
+/**
+ * Describes the message weir.v1.LabelValues.
+ * Use `create(LabelValuesSchema)` to create a new message.
+ */
+export const LabelValuesSchema: GenMessage<LabelValues> = /*@__PURE__*/
+  messageDesc(file_weir_v1_traffic, 6);
+
+/**
+ * Ordered failover, version by version. A source's requests go to the first tier of its order that is healthy; what that has
+ * no room for goes to the next healthy one, and to nobody who is on none (hard). Tiers that are not healthy come last, in the
+ * same order.
+ *
+ * @generated from message weir.v1.Failover
+ */
+export type Failover = Message<"weir.v1.Failover"> & {
+  /**
+   * For sources without an order of their own; empty: those are bound by none.
+   *
+   * @generated from field: repeated weir.v1.FailoverTier order = 1;
+   */
+  order: FailoverTier[];
+
+  /**
+   * Orders of single sources; each has at least one tier.
+   *
+   * @generated from field: map<string, weir.v1.FailoverOrder> order_by_source = 2;
+   */
+  orderBySource: { [key: string]: FailoverOrder };
+
+  /**
+   * Basis points of a tier's endpoints that must be ready for it to be healthy, weighed by capacity, 1 to 10000. 0: 7000. A
+   * tier that a source left needs 1000 more to get it back.
+   *
+   * @generated from field: uint32 healthy_min_weight = 3;
+   */
+  healthyMinWeight: number;
+};
+
+/**
+ * Describes the message weir.v1.Failover.
+ * Use `create(FailoverSchema)` to create a new message.
+ */
+export const FailoverSchema: GenMessage<Failover> = /*@__PURE__*/
+  messageDesc(file_weir_v1_traffic, 7);
+
+/**
+ * @generated from message weir.v1.FailoverOrder
+ */
+export type FailoverOrder = Message<"weir.v1.FailoverOrder"> & {
+  /**
+   * @generated from field: repeated weir.v1.FailoverTier tiers = 1;
+   */
+  tiers: FailoverTier[];
+};
+
+/**
+ * Describes the message weir.v1.FailoverOrder.
+ * Use `create(FailoverOrderSchema)` to create a new message.
+ */
+export const FailoverOrderSchema: GenMessage<FailoverOrder> = /*@__PURE__*/
+  messageDesc(file_weir_v1_traffic, 8);
+
+/**
+ * Clusters that take over together.
+ *
+ * @generated from message weir.v1.FailoverTier
+ */
+export type FailoverTier = Message<"weir.v1.FailoverTier"> & {
+  /**
+   * @generated from oneof weir.v1.FailoverTier.tier
+   */
+  tier: {
+    /**
+     * A registered cluster.
+     *
+     * @generated from field: string cluster = 1;
+     */
+    value: string;
+    case: "cluster";
+  } | {
+    /**
+     * All clusters that have all of these labels.
+     *
+     * @generated from field: weir.v1.LabelSelector labels = 2;
+     */
+    value: LabelSelector;
+    case: "labels";
+  } | {
+    /**
+     * The source itself.
+     *
+     * @generated from field: weir.v1.OwnCluster own = 3;
+     */
+    value: OwnCluster;
+    case: "own";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message weir.v1.FailoverTier.
+ * Use `create(FailoverTierSchema)` to create a new message.
+ */
+export const FailoverTierSchema: GenMessage<FailoverTier> = /*@__PURE__*/
+  messageDesc(file_weir_v1_traffic, 9);
+
+/**
+ * @generated from message weir.v1.LabelSelector
+ */
+export type LabelSelector = Message<"weir.v1.LabelSelector"> & {
+  /**
+   * At least one, at most 64.
+   *
+   * @generated from field: map<string, string> labels = 1;
+   */
+  labels: { [key: string]: string };
+};
+
+/**
+ * Describes the message weir.v1.LabelSelector.
+ * Use `create(LabelSelectorSchema)` to create a new message.
+ */
+export const LabelSelectorSchema: GenMessage<LabelSelector> = /*@__PURE__*/
+  messageDesc(file_weir_v1_traffic, 10);
+
+/**
+ * @generated from message weir.v1.OwnCluster
+ */
+export type OwnCluster = Message<"weir.v1.OwnCluster"> & {
+};
+
+/**
+ * Describes the message weir.v1.OwnCluster.
+ * Use `create(OwnClusterSchema)` to create a new message.
+ */
+export const OwnClusterSchema: GenMessage<OwnCluster> = /*@__PURE__*/
+  messageDesc(file_weir_v1_traffic, 11);
+
+/**
+ * Shares of versions other than the stable one, over all requests of the sources that no shift pinned. The planner chooses
+ * which sources send theirs: those where it costs least. Where nobody may serve a version, its share is the stable version's
+ * until somebody can.
+ *
+ * @generated from message weir.v1.Release
+ */
+export type Release = Message<"weir.v1.Release"> & {
+  /**
+   * Version to basis points of all requests, 0 to 10000; they sum to at most 10000 (refused WEIGHTS_SUM). The stable version
+   * is refused FIELD_INVALID, one that is deployed nowhere UNKNOWN_DESTINATION.
+   *
+   * @generated from field: map<string, uint32> share_weights = 1;
+   */
+  shareWeights: { [key: string]: number };
+
+  /**
+   * Most basis points of one source's requests that one such version gets, 1 to 10000. 0: 10000. Less than a version's share
+   * is refused FIELD_INVALID.
+   *
+   * @generated from field: uint32 max_source_weight = 2;
+   */
+  maxSourceWeight: number;
+};
+
+/**
+ * Describes the message weir.v1.Release.
+ * Use `create(ReleaseSchema)` to create a new message.
+ */
+export const ReleaseSchema: GenMessage<Release> = /*@__PURE__*/
+  messageDesc(file_weir_v1_traffic, 12);
 
 /**
  * @generated from message weir.v1.ClusterNames
@@ -234,7 +446,7 @@ export type ClusterNames = Message<"weir.v1.ClusterNames"> & {
  * Use `create(ClusterNamesSchema)` to create a new message.
  */
 export const ClusterNamesSchema: GenMessage<ClusterNames> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 6);
+  messageDesc(file_weir_v1_traffic, 13);
 
 /**
  * @generated from message weir.v1.LossPolicy
@@ -265,7 +477,7 @@ export type LossPolicy = Message<"weir.v1.LossPolicy"> & {
  * Use `create(LossPolicySchema)` to create a new message.
  */
 export const LossPolicySchema: GenMessage<LossPolicy> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 7);
+  messageDesc(file_weir_v1_traffic, 14);
 
 /**
  * @generated from message weir.v1.AnySingleCluster
@@ -278,7 +490,7 @@ export type AnySingleCluster = Message<"weir.v1.AnySingleCluster"> & {
  * Use `create(AnySingleClusterSchema)` to create a new message.
  */
 export const AnySingleClusterSchema: GenMessage<AnySingleCluster> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 8);
+  messageDesc(file_weir_v1_traffic, 15);
 
 /**
  * How fast this service may be moved. 0 or unset means the default that is stated.
@@ -313,7 +525,7 @@ export type PacePolicy = Message<"weir.v1.PacePolicy"> & {
  * Use `create(PacePolicySchema)` to create a new message.
  */
 export const PacePolicySchema: GenMessage<PacePolicy> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 9);
+  messageDesc(file_weir_v1_traffic, 16);
 
 /**
  * @generated from message weir.v1.ServiceSpec
@@ -387,6 +599,13 @@ export type ServiceSpec = Message<"weir.v1.ServiceSpec"> & {
    * @generated from field: weir.v1.ServicePolicy policy = 11;
    */
   policy?: ServicePolicy | undefined;
+
+  /**
+   * Unset: everything that no shift gives away is the stable version's.
+   *
+   * @generated from field: weir.v1.Release release = 12;
+   */
+  release?: Release | undefined;
 };
 
 /**
@@ -394,7 +613,7 @@ export type ServiceSpec = Message<"weir.v1.ServiceSpec"> & {
  * Use `create(ServiceSpecSchema)` to create a new message.
  */
 export const ServiceSpecSchema: GenMessage<ServiceSpec> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 10);
+  messageDesc(file_weir_v1_traffic, 17);
 
 /**
  * @generated from message weir.v1.Service
@@ -416,7 +635,7 @@ export type Service = Message<"weir.v1.Service"> & {
  * Use `create(ServiceSchema)` to create a new message.
  */
 export const ServiceSchema: GenMessage<Service> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 11);
+  messageDesc(file_weir_v1_traffic, 18);
 
 /**
  * What a source shall send in the end.
@@ -451,7 +670,7 @@ export type ShiftTarget = Message<"weir.v1.ShiftTarget"> & {
  * Use `create(ShiftTargetSchema)` to create a new message.
  */
 export const ShiftTargetSchema: GenMessage<ShiftTarget> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 12);
+  messageDesc(file_weir_v1_traffic, 19);
 
 /**
  * @generated from message weir.v1.TargetSplit
@@ -468,7 +687,7 @@ export type TargetSplit = Message<"weir.v1.TargetSplit"> & {
  * Use `create(TargetSplitSchema)` to create a new message.
  */
 export const TargetSplitSchema: GenMessage<TargetSplit> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 13);
+  messageDesc(file_weir_v1_traffic, 20);
 
 /**
  * @generated from message weir.v1.AutomaticTarget
@@ -481,7 +700,7 @@ export type AutomaticTarget = Message<"weir.v1.AutomaticTarget"> & {
  * Use `create(AutomaticTargetSchema)` to create a new message.
  */
 export const AutomaticTargetSchema: GenMessage<AutomaticTarget> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 14);
+  messageDesc(file_weir_v1_traffic, 21);
 
 /**
  * @generated from message weir.v1.Shift
@@ -571,7 +790,7 @@ export type Shift = Message<"weir.v1.Shift"> & {
  * Use `create(ShiftSchema)` to create a new message.
  */
 export const ShiftSchema: GenMessage<Shift> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 15);
+  messageDesc(file_weir_v1_traffic, 22);
 
 /**
  * @generated from message weir.v1.ApplyServiceRequest
@@ -598,7 +817,7 @@ export type ApplyServiceRequest = Message<"weir.v1.ApplyServiceRequest"> & {
  * Use `create(ApplyServiceRequestSchema)` to create a new message.
  */
 export const ApplyServiceRequestSchema: GenMessage<ApplyServiceRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 16);
+  messageDesc(file_weir_v1_traffic, 23);
 
 /**
  * @generated from message weir.v1.ApplyServiceResponse
@@ -620,7 +839,7 @@ export type ApplyServiceResponse = Message<"weir.v1.ApplyServiceResponse"> & {
  * Use `create(ApplyServiceResponseSchema)` to create a new message.
  */
 export const ApplyServiceResponseSchema: GenMessage<ApplyServiceResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 17);
+  messageDesc(file_weir_v1_traffic, 24);
 
 /**
  * @generated from message weir.v1.ListServicesRequest
@@ -633,7 +852,7 @@ export type ListServicesRequest = Message<"weir.v1.ListServicesRequest"> & {
  * Use `create(ListServicesRequestSchema)` to create a new message.
  */
 export const ListServicesRequestSchema: GenMessage<ListServicesRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 18);
+  messageDesc(file_weir_v1_traffic, 25);
 
 /**
  * @generated from message weir.v1.ListServicesResponse
@@ -655,7 +874,7 @@ export type ListServicesResponse = Message<"weir.v1.ListServicesResponse"> & {
  * Use `create(ListServicesResponseSchema)` to create a new message.
  */
 export const ListServicesResponseSchema: GenMessage<ListServicesResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 19);
+  messageDesc(file_weir_v1_traffic, 26);
 
 /**
  * @generated from message weir.v1.GetServiceRequest
@@ -672,7 +891,7 @@ export type GetServiceRequest = Message<"weir.v1.GetServiceRequest"> & {
  * Use `create(GetServiceRequestSchema)` to create a new message.
  */
 export const GetServiceRequestSchema: GenMessage<GetServiceRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 20);
+  messageDesc(file_weir_v1_traffic, 27);
 
 /**
  * @generated from message weir.v1.GetServiceResponse
@@ -694,7 +913,7 @@ export type GetServiceResponse = Message<"weir.v1.GetServiceResponse"> & {
  * Use `create(GetServiceResponseSchema)` to create a new message.
  */
 export const GetServiceResponseSchema: GenMessage<GetServiceResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 21);
+  messageDesc(file_weir_v1_traffic, 28);
 
 /**
  * @generated from message weir.v1.DeleteServiceRequest
@@ -721,7 +940,7 @@ export type DeleteServiceRequest = Message<"weir.v1.DeleteServiceRequest"> & {
  * Use `create(DeleteServiceRequestSchema)` to create a new message.
  */
 export const DeleteServiceRequestSchema: GenMessage<DeleteServiceRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 22);
+  messageDesc(file_weir_v1_traffic, 29);
 
 /**
  * @generated from message weir.v1.DeleteServiceResponse
@@ -738,7 +957,7 @@ export type DeleteServiceResponse = Message<"weir.v1.DeleteServiceResponse"> & {
  * Use `create(DeleteServiceResponseSchema)` to create a new message.
  */
 export const DeleteServiceResponseSchema: GenMessage<DeleteServiceResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 23);
+  messageDesc(file_weir_v1_traffic, 30);
 
 /**
  * @generated from message weir.v1.ShiftProposal
@@ -788,7 +1007,7 @@ export type ShiftProposal = Message<"weir.v1.ShiftProposal"> & {
  * Use `create(ShiftProposalSchema)` to create a new message.
  */
 export const ShiftProposalSchema: GenMessage<ShiftProposal> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 24);
+  messageDesc(file_weir_v1_traffic, 31);
 
 /**
  * @generated from message weir.v1.PreviewShiftRequest
@@ -805,7 +1024,7 @@ export type PreviewShiftRequest = Message<"weir.v1.PreviewShiftRequest"> & {
  * Use `create(PreviewShiftRequestSchema)` to create a new message.
  */
 export const PreviewShiftRequestSchema: GenMessage<PreviewShiftRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 25);
+  messageDesc(file_weir_v1_traffic, 32);
 
 /**
  * @generated from message weir.v1.PreviewStep
@@ -827,7 +1046,7 @@ export type PreviewStep = Message<"weir.v1.PreviewStep"> & {
  * Use `create(PreviewStepSchema)` to create a new message.
  */
 export const PreviewStepSchema: GenMessage<PreviewStep> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 26);
+  messageDesc(file_weir_v1_traffic, 33);
 
 /**
  * @generated from message weir.v1.DestinationLoad
@@ -861,7 +1080,7 @@ export type DestinationLoad = Message<"weir.v1.DestinationLoad"> & {
  * Use `create(DestinationLoadSchema)` to create a new message.
  */
 export const DestinationLoadSchema: GenMessage<DestinationLoad> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 27);
+  messageDesc(file_weir_v1_traffic, 34);
 
 /**
  * @generated from message weir.v1.PreviewShiftResponse
@@ -902,7 +1121,7 @@ export type PreviewShiftResponse = Message<"weir.v1.PreviewShiftResponse"> & {
  * Use `create(PreviewShiftResponseSchema)` to create a new message.
  */
 export const PreviewShiftResponseSchema: GenMessage<PreviewShiftResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 28);
+  messageDesc(file_weir_v1_traffic, 35);
 
 /**
  * @generated from message weir.v1.RequestShiftRequest
@@ -931,7 +1150,7 @@ export type RequestShiftRequest = Message<"weir.v1.RequestShiftRequest"> & {
  * Use `create(RequestShiftRequestSchema)` to create a new message.
  */
 export const RequestShiftRequestSchema: GenMessage<RequestShiftRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 29);
+  messageDesc(file_weir_v1_traffic, 36);
 
 /**
  * @generated from message weir.v1.RequestShiftResponse
@@ -953,7 +1172,7 @@ export type RequestShiftResponse = Message<"weir.v1.RequestShiftResponse"> & {
  * Use `create(RequestShiftResponseSchema)` to create a new message.
  */
 export const RequestShiftResponseSchema: GenMessage<RequestShiftResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 30);
+  messageDesc(file_weir_v1_traffic, 37);
 
 /**
  * @generated from message weir.v1.ListShiftsRequest
@@ -972,7 +1191,7 @@ export type ListShiftsRequest = Message<"weir.v1.ListShiftsRequest"> & {
  * Use `create(ListShiftsRequestSchema)` to create a new message.
  */
 export const ListShiftsRequestSchema: GenMessage<ListShiftsRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 31);
+  messageDesc(file_weir_v1_traffic, 38);
 
 /**
  * @generated from message weir.v1.ListShiftsResponse
@@ -994,7 +1213,7 @@ export type ListShiftsResponse = Message<"weir.v1.ListShiftsResponse"> & {
  * Use `create(ListShiftsResponseSchema)` to create a new message.
  */
 export const ListShiftsResponseSchema: GenMessage<ListShiftsResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 32);
+  messageDesc(file_weir_v1_traffic, 39);
 
 /**
  * @generated from message weir.v1.GetShiftRequest
@@ -1011,7 +1230,7 @@ export type GetShiftRequest = Message<"weir.v1.GetShiftRequest"> & {
  * Use `create(GetShiftRequestSchema)` to create a new message.
  */
 export const GetShiftRequestSchema: GenMessage<GetShiftRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 33);
+  messageDesc(file_weir_v1_traffic, 40);
 
 /**
  * @generated from message weir.v1.GetShiftResponse
@@ -1033,7 +1252,7 @@ export type GetShiftResponse = Message<"weir.v1.GetShiftResponse"> & {
  * Use `create(GetShiftResponseSchema)` to create a new message.
  */
 export const GetShiftResponseSchema: GenMessage<GetShiftResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 34);
+  messageDesc(file_weir_v1_traffic, 41);
 
 /**
  * @generated from message weir.v1.WatchShiftRequest
@@ -1050,7 +1269,7 @@ export type WatchShiftRequest = Message<"weir.v1.WatchShiftRequest"> & {
  * Use `create(WatchShiftRequestSchema)` to create a new message.
  */
 export const WatchShiftRequestSchema: GenMessage<WatchShiftRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 35);
+  messageDesc(file_weir_v1_traffic, 42);
 
 /**
  * @generated from message weir.v1.WatchShiftResponse
@@ -1072,7 +1291,7 @@ export type WatchShiftResponse = Message<"weir.v1.WatchShiftResponse"> & {
  * Use `create(WatchShiftResponseSchema)` to create a new message.
  */
 export const WatchShiftResponseSchema: GenMessage<WatchShiftResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 36);
+  messageDesc(file_weir_v1_traffic, 43);
 
 /**
  * @generated from message weir.v1.AbortShiftRequest
@@ -1101,7 +1320,7 @@ export type AbortShiftRequest = Message<"weir.v1.AbortShiftRequest"> & {
  * Use `create(AbortShiftRequestSchema)` to create a new message.
  */
 export const AbortShiftRequestSchema: GenMessage<AbortShiftRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 37);
+  messageDesc(file_weir_v1_traffic, 44);
 
 /**
  * @generated from message weir.v1.AbortShiftResponse
@@ -1123,7 +1342,7 @@ export type AbortShiftResponse = Message<"weir.v1.AbortShiftResponse"> & {
  * Use `create(AbortShiftResponseSchema)` to create a new message.
  */
 export const AbortShiftResponseSchema: GenMessage<AbortShiftResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 38);
+  messageDesc(file_weir_v1_traffic, 45);
 
 /**
  * @generated from message weir.v1.GetStatusRequest
@@ -1142,7 +1361,7 @@ export type GetStatusRequest = Message<"weir.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 39);
+  messageDesc(file_weir_v1_traffic, 46);
 
 /**
  * @generated from message weir.v1.ShareStatus
@@ -1180,7 +1399,7 @@ export type ShareStatus = Message<"weir.v1.ShareStatus"> & {
  * Use `create(ShareStatusSchema)` to create a new message.
  */
 export const ShareStatusSchema: GenMessage<ShareStatus> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 40);
+  messageDesc(file_weir_v1_traffic, 47);
 
 /**
  * @generated from message weir.v1.SourceStatus
@@ -1228,7 +1447,7 @@ export type SourceStatus = Message<"weir.v1.SourceStatus"> & {
  * Use `create(SourceStatusSchema)` to create a new message.
  */
 export const SourceStatusSchema: GenMessage<SourceStatus> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 41);
+  messageDesc(file_weir_v1_traffic, 48);
 
 /**
  * @generated from message weir.v1.ReplicaStatus
@@ -1267,7 +1486,7 @@ export type ReplicaStatus = Message<"weir.v1.ReplicaStatus"> & {
  * Use `create(ReplicaStatusSchema)` to create a new message.
  */
 export const ReplicaStatusSchema: GenMessage<ReplicaStatus> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 42);
+  messageDesc(file_weir_v1_traffic, 49);
 
 /**
  * What a service lacks once one cluster is lost and everybody is planned anew, the lost cluster's callers included.
@@ -1308,7 +1527,7 @@ export type ClusterLossStatus = Message<"weir.v1.ClusterLossStatus"> & {
  * Use `create(ClusterLossStatusSchema)` to create a new message.
  */
 export const ClusterLossStatusSchema: GenMessage<ClusterLossStatus> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 43);
+  messageDesc(file_weir_v1_traffic, 50);
 
 /**
  * @generated from message weir.v1.SurvivalStatus
@@ -1339,7 +1558,7 @@ export type SurvivalStatus = Message<"weir.v1.SurvivalStatus"> & {
  * Use `create(SurvivalStatusSchema)` to create a new message.
  */
 export const SurvivalStatusSchema: GenMessage<SurvivalStatus> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 44);
+  messageDesc(file_weir_v1_traffic, 51);
 
 /**
  * Whether the fleet outlives the loss of any one cluster.
@@ -1381,7 +1600,7 @@ export type SurvivalSummary = Message<"weir.v1.SurvivalSummary"> & {
  * Use `create(SurvivalSummarySchema)` to create a new message.
  */
 export const SurvivalSummarySchema: GenMessage<SurvivalSummary> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 45);
+  messageDesc(file_weir_v1_traffic, 52);
 
 /**
  * @generated from message weir.v1.GetStatusResponse
@@ -1430,7 +1649,7 @@ export type GetStatusResponse = Message<"weir.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 46);
+  messageDesc(file_weir_v1_traffic, 53);
 
 /**
  * Whether a service's requests leave the cluster of their caller. An unknown number is refused UNKNOWN_ENUM.
