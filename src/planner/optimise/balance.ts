@@ -24,32 +24,40 @@ interface Arc {
  * Brings every tree of places onto its level, the exact minimum over all amounts that are neither nothing nor at their
  * ceiling. On the way an amount may become nothing: the step ends there, and the next pass does without it.
  *
- * @param grainMs - places whose levels differ by less are on one level.
+ * @param nearMs - places whose levels differ by less are on one level.
  * @returns whether an amount became nothing, so that another pass may find more.
  */
-export function balance(division: Division, paths: Paths, grainMs: number): boolean {
+export function balance(division: Division, paths: Paths, nearMs: number): boolean {
   let isCut = false;
-  for (const tree of treesOf(division)) isCut = balanceTree(division, paths, tree, grainMs) || isCut;
+  for (const tree of treesOf(division)) isCut = balanceTree(division, paths, tree, nearMs) || isCut;
   return isCut;
 }
 
 /** Spanning trees of the places that are joined by divided flows. */
 function treesOf(division: Division): readonly Tree[] {
   const { flows, places, spread } = division;
-  const ends = new Map<number, number[]>();
+  const ends: (readonly number[] | undefined)[] = [];
+  let joints: number[][] | undefined;
   for (let flow = 0; flow < flows; flow++) {
-    if ((spread[flow] as number) < 2) continue;
-    const free = freePlaces(division, flow);
-    if (free.length > 1) ends.set(flow, free);
+    const free = (spread[flow] as number) < 2 ? undefined : freePlaces(division, flow);
+    const isDivided = free !== undefined && free.length > 1;
+    ends.push(isDivided ? free : undefined);
+    if (!isDivided) continue;
+    joints ??= emptyLists(places);
+    for (const place of free) (joints[place] as number[]).push(flow);
   }
-  if (ends.size === 0) return [];
-  const joints = Array.from({ length: places }, (): number[] => []);
-  for (const [flow, free] of ends) for (const place of free) (joints[place] as number[]).push(flow);
+  if (joints === undefined) return [];
   const seen = new Uint8Array(places);
   const trees: Tree[] = [];
   for (let place = 0; place < places; place++)
     if (seen[place] === 0 && (joints[place] as number[]).length > 0) trees.push(grow(place, { joints, ends, seen }));
   return trees;
+}
+
+function emptyLists(count: number): number[][] {
+  const lists: number[][] = [];
+  for (let index = 0; index < count; index++) lists.push([]);
+  return lists;
 }
 
 /** Places where the flow's amount may grow and shrink. */
@@ -66,7 +74,7 @@ interface Forest {
   /** Divided flows at each place. */
   readonly joints: readonly (readonly number[])[];
   /** Places of each divided flow; a flow is taken out once it is in a tree. */
-  readonly ends: Map<number, readonly number[]>;
+  readonly ends: (readonly number[] | undefined)[];
   readonly seen: Uint8Array;
 }
 
@@ -75,9 +83,9 @@ function grow(root: number, { joints, ends, seen }: Forest): Tree {
   seen[root] = 1;
   for (const place of tree.places) {
     for (const flow of joints[place] as readonly number[]) {
-      const others = ends.get(flow);
+      const others = ends[flow];
       if (others === undefined) continue;
-      ends.delete(flow);
+      ends[flow] = undefined;
       tree.arcs.push({ flow, place, isFlowAbove: false });
       for (const other of others) {
         if (seen[other] === 1) continue;
@@ -90,12 +98,12 @@ function grow(root: number, { joints, ends, seen }: Forest): Tree {
   return tree;
 }
 
-function balanceTree(division: Division, { prices }: Paths, tree: Tree, grainMs: number): boolean {
+function balanceTree(division: Division, { prices }: Paths, tree: Tree, nearMs: number): boolean {
   const { loads, amounts } = division;
   const { places, arcs } = tree;
   if (places.length < 2) return false;
   const { least, most } = rangesOf(division, tree);
-  const level = loadsOnOneLevel(division, { places, prices, least, most, grainMs });
+  const level = loadsOnOneLevel(division, { places, prices, least, most, nearMs });
   if (level === undefined) return false;
   const changes = changesOf(division, tree, level);
   const step = stepOf(division, tree, changes);
@@ -118,14 +126,15 @@ function changesOf({ loads }: Division, { places, arcs }: Tree, level: Float64Ar
     const place = places[index] as number;
     missing[place] = (level[index] as number) - (loads[place] as number);
   }
-  const given = new Map<number, number>();
+  // The arcs of a flow lie together, the one towards the root before those that it joins to it.
+  let given = 0;
   const changes = new Float64Array(arcs.length);
   for (let index = arcs.length - 1; index >= 0; index--) {
-    const { flow, place, isFlowAbove } = arcs[index] as Arc;
-    const change = isFlowAbove ? (missing[place] as number) : -(given.get(flow) ?? 0);
+    const { place, isFlowAbove } = arcs[index] as Arc;
+    const change = isFlowAbove ? (missing[place] as number) : -given;
     changes[index] = change;
-    if (isFlowAbove) given.set(flow, (given.get(flow) ?? 0) + change);
-    else missing[place] = (missing[place] as number) - change;
+    given = isFlowAbove ? given + change : 0;
+    if (!isFlowAbove) missing[place] = (missing[place] as number) - change;
   }
   return changes;
 }
@@ -152,9 +161,13 @@ function rangesOf({ loads, limits, amounts, places }: Division, tree: Tree): Rec
     movable[place] = (movable[place] as number) + amount;
     all += amount;
   }
-  const least = Float64Array.from(tree.places, (place) => (loads[place] as number) - (movable[place] as number));
-  const most = Float64Array.from(tree.places, (place, index) =>
-    Math.max(loads[place] as number, Math.min(limits[place] as number, (least[index] as number) + all)),
-  );
+  const [least, most] = [new Float64Array(tree.places.length), new Float64Array(tree.places.length)];
+  for (let index = 0; index < least.length; index++) {
+    const place = tree.places[index] as number;
+    const load = loads[place] as number;
+    const rest = load - (movable[place] as number);
+    least[index] = rest;
+    most[index] = Math.max(load, Math.min(limits[place] as number, rest + all));
+  }
   return { least, most };
 }

@@ -1,15 +1,16 @@
-import { costAt, loadAtSlope } from "./curve.ts";
+import { costAt, costFromSlope, loadAtSlope } from "./curve.ts";
 import type { CostCurve } from "./curve.ts";
 import { roomOf } from "./division.ts";
 import type { Division } from "./division.ts";
 
 /** The division's value, ms * requests per second. */
-export function objectiveOf({ places, members, amounts, costs, curves, loads }: Division): number {
+export function objectiveOf({ places, members, amounts, costs, curves, loads, slopes }: Division): number {
   let sum = 0;
   for (let place = 0; place < places; place++) {
-    sum += costAt(curves[place] as CostCurve, loads[place] as number);
-    for (const flow of members[place] as number[]) {
-      const pair = flow * places + place;
+    sum += costFromSlope(curves[place] as CostCurve, loads[place] as number, slopes[place] as number);
+    const flows = members[place] as number[];
+    for (let index = 0; index < flows.length; index++) {
+      const pair = (flows[index] as number) * places + place;
       sum += (amounts[pair] as number) * (costs[pair] as number);
     }
   }
@@ -21,22 +22,49 @@ export function objectiveOf({ places, members, amounts, costs, curves, loads }: 
  * lie as at these prices, so only places whose load is not what its price would make it lose something.
  */
 export function excessCost(division: Division, prices: Float64Array): number {
-  const { places, loads, fixed, curves } = division;
+  const { places } = division;
   let excess = 0;
   for (let place = 0; place < places; place++) {
-    const [price, load] = [prices[place] as number, loads[place] as number];
-    const here = costAt(curves[place] as CostCurve, load) - price * (load - (fixed[place] as number));
+    const price = prices[place] as number;
+    const here = costHere(division, place, price);
+    if (lossAtMost(division, place, price) <= NOTHING * Math.abs(here)) continue;
     excess += Math.max(0, here - leastCost(division, place, price));
   }
   return excess;
 }
 
+/** A loss of less than this part of what a place costs is a rounding. */
+const NOTHING = 1e-14;
+
+/** `C(X) - price * moving load` at the load that the place has. */
+function costHere({ curves, loads, slopes, fixed }: Division, place: number, price: number): number {
+  const load = loads[place] as number;
+  const cost = costFromSlope(curves[place] as CostCurve, load, slopes[place] as number);
+  return cost - price * (load - (fixed[place] as number));
+}
+
+/** By how much at most another load than the place has would lower that, by the tangent: C is convex. */
+function lossAtMost({ fixed, limits, reaches, loads, slopes }: Division, place: number, price: number): number {
+  const load = loads[place] as number;
+  const gain = price - (slopes[place] as number);
+  const other = gain > 0 ? Math.min(limits[place] as number, reaches[place] as number) : (fixed[place] as number);
+  return Math.max(0, gain * (other - load));
+}
+
 /** The least of `C(X) - price * moving load` over all loads that the place may have and the flows can make. */
-function leastCost({ curves, fixed, limits, reaches, loads }: Division, place: number, price: number): number {
+function leastCost(division: Division, place: number, price: number): number {
+  const { curves, fixed, limits, reaches, loads } = division;
   const [curve, rest] = [curves[place] as CostCurve, fixed[place] as number];
   const wanted = loadAtSlope(curve, price, loads[place] as number);
   const load = Math.max(rest, Math.min(wanted, limits[place] as number, reaches[place] as number));
   return costAt(curve, load) - price * (load - rest);
+}
+
+/** The least of all that, or a little less where the load is as good as the best. */
+function leastCostBound(division: Division, place: number, price: number): number {
+  const here = costHere(division, place, price);
+  const loss = lossAtMost(division, place, price);
+  return loss <= NOTHING * Math.abs(here) ? here - loss : leastCost(division, place, price);
 }
 
 /**
@@ -45,7 +73,8 @@ function leastCost({ curves, fixed, limits, reaches, loads }: Division, place: n
  */
 export function dualBound(division: Division, prices: Float64Array): number {
   let bound = 0;
-  for (let place = 0; place < division.places; place++) bound += leastCost(division, place, prices[place] as number);
+  for (let place = 0; place < division.places; place++)
+    bound += leastCostBound(division, place, prices[place] as number);
   for (let flow = 0; flow < division.flows; flow++)
     bound += division.ceilings === undefined ? cheapest(division, prices, flow) : cheapestFill(division, prices, flow);
   return bound;

@@ -36,7 +36,14 @@ export function costCurveOf(curve: LoadCurve): CostCurve {
   return withKnee(curve.kind === "queue" ? queueOf(curve) : polynomialOf(curve));
 }
 
-type Formula = Omit<CostCurve, "kneeCost" | "kneeSlope" | "kneeCurvature">;
+interface Formula {
+  readonly isQueue: boolean;
+  readonly baseMs: number;
+  readonly scale: number;
+  readonly exponent: number;
+  readonly unitRps: number;
+  readonly kneeRps: number;
+}
 
 function queueOf(curve: QueueCurve): Formula {
   const { servers, meanWorkMs, squaredVariation } = curve;
@@ -64,17 +71,23 @@ function polynomialOf(curve: Extract<LoadCurve, { kind: "polynomial" }>): Formul
   };
 }
 
-function withKnee(formula: Formula): CostCurve {
-  const bare = { ...formula, kneeRps: Infinity, kneeCost: 0, kneeSlope: 0, kneeCurvature: 0 };
-  const { kneeRps } = formula;
-  if (kneeRps === Infinity) return bare;
-  const slope = slopeAt(bare, kneeRps);
-  return {
-    ...formula,
-    kneeCost: costAt(bare, kneeRps),
-    kneeSlope: slope,
-    kneeCurvature: curvatureOf(bare, kneeRps, slope),
+function withKnee({ isQueue, baseMs, scale, exponent, unitRps, kneeRps }: Formula): CostCurve {
+  const bare = {
+    isQueue,
+    baseMs,
+    scale,
+    exponent,
+    unitRps,
+    kneeRps: Infinity,
+    kneeCost: 0,
+    kneeSlope: 0,
+    kneeCurvature: 0,
   };
+  if (kneeRps === Infinity) return bare;
+  const kneeSlope = slopeAt(bare, kneeRps);
+  const kneeCurvature = curvatureOf(bare, kneeRps, kneeSlope);
+  const kneeCost = costAt(bare, kneeRps);
+  return { isQueue, baseMs, scale, exponent, unitRps, kneeRps, kneeCost, kneeSlope, kneeCurvature };
 }
 
 /** C(X), ms * requests per second. */
@@ -97,6 +110,17 @@ export function slopeAt(curve: CostCurve, loadRps: number): number {
   if (!curve.isQueue) return curve.baseMs + exponent * power;
   const free = 1 - used;
   return curve.baseMs + (power * (exponent * free + used)) / (free * free);
+}
+
+/** C(X) from `slope = C'(X)`: costs no further power. */
+export function costFromSlope(curve: CostCurve, loadRps: number, slope: number): number {
+  if (loadRps > curve.kneeRps) return costAt(curve, loadRps);
+  const { exponent, baseMs } = curve;
+  const queueing = (slope - baseMs) * loadRps;
+  if (!curve.isQueue) return baseMs * loadRps + queueing / exponent;
+  const used = loadRps / curve.unitRps;
+  const free = 1 - used;
+  return baseMs * loadRps + (queueing * free) / (exponent * free + used);
 }
 
 /** C''(X), ms per request per second, from `slope = C'(X)`: costs no further power. */

@@ -44,10 +44,23 @@ const NEGLIGIBLE = 1e-13;
 export function emptyDivision(problem: TransportProblem): Division {
   const { demandsRps, places } = problem;
   const [m, n] = [demandsRps.length, places.length];
-  const demands = Float64Array.from(demandsRps);
-  const costs = usableCosts(problem);
-  const fixed = Float64Array.from(places, ({ fixedRps }) => fixedRps);
-  const curves = places.map(({ curve }) => costCurveOf(curve));
+  // One piece of memory for all: of small arrays, most of the time goes into having each for itself.
+  const memory = new Memory(8 * (m + 2 * m * n + n * n + 5 * n) + 4 * (n * n + m * n + m));
+  const demands = memory.floats(m);
+  for (let flow = 0; flow < m; flow++) demands[flow] = demandsRps[flow] as number;
+  const costs = usableCosts(problem, memory.floats(m * n));
+  const [fixed, limits, slopes] = [memory.floats(n), memory.floats(n), memory.floats(n)];
+  const curves: CostCurve[] = [];
+  const members: number[][] = [];
+  for (let place = 0; place < n; place++) {
+    const { curve, fixedRps, limitRps } = places[place] as Place;
+    const cost = costCurveOf(curve);
+    curves.push(cost);
+    members.push([]);
+    fixed[place] = fixedRps;
+    limits[place] = limitRps;
+    slopes[place] = slopeAt(cost, fixedRps);
+  }
   return {
     flows: m,
     places: n,
@@ -56,41 +69,73 @@ export function emptyDivision(problem: TransportProblem): Division {
     ceilings: widenedCeilings(problem, demands, costs),
     curves,
     fixed,
-    reaches: reachesOf(demands, costs, fixed),
-    limits: Float64Array.from(places, ({ limitRps }) => limitRps),
-    amounts: new Float64Array(m * n),
-    loads: fixed.slice(),
-    slopes: Float64Array.from(curves, (curve, place) => slopeAt(curve, fixed[place] as number)),
-    moveCosts: new Float64Array(n * n).fill(Infinity),
-    movers: new Int32Array(n * n).fill(-1),
-    members: curves.map(() => []),
-    standings: new Int32Array(m * n).fill(-1),
-    spread: new Int32Array(m),
+    reaches: reachesOf(demands, costs, copied(fixed, memory.floats(n))),
+    limits,
+    amounts: memory.floats(m * n),
+    loads: copied(fixed, memory.floats(n)),
+    slopes,
+    moveCosts: memory.floats(n * n).fill(Infinity),
+    movers: memory.integers(n * n).fill(-1),
+    members,
+    standings: memory.integers(m * n).fill(-1),
+    spread: memory.integers(m),
   };
 }
 
+/** Arrays of numbers side by side, zeros at first: floats before integers. */
+class Memory {
+  readonly #buffer: ArrayBuffer;
+  #used = 0;
+
+  constructor(bytes: number) {
+    this.#buffer = new ArrayBuffer(bytes);
+  }
+
+  floats(count: number): Float64Array {
+    const found = new Float64Array(this.#buffer, this.#used, count);
+    this.#used += 8 * count;
+    return found;
+  }
+
+  integers(count: number): Int32Array {
+    const found = new Int32Array(this.#buffer, this.#used, count);
+    this.#used += 4 * count;
+    return found;
+  }
+}
+
+function copied(from: Float64Array, to: Float64Array): Float64Array {
+  to.set(from);
+  return to;
+}
+
 /** Pairs whose place has no room at all, or whose ceiling is nothing (for more than nothing), are as good as forbidden. */
-function usableCosts({ demandsRps, places, costsMs, ceilingsRps }: TransportProblem): Float64Array {
-  const costs = new Float64Array(demandsRps.length * places.length).fill(Infinity);
+function usableCosts(
+  { demandsRps, places, costsMs, ceilingsRps }: TransportProblem,
+  costs: Float64Array,
+): Float64Array {
+  const n = places.length;
   for (let flow = 0; flow < demandsRps.length; flow++) {
     const row = costsMs[flow] as readonly number[];
     const ceilings = demandsRps[flow] === 0 ? undefined : ceilingsRps?.[flow];
-    for (let place = 0; place < places.length; place++) {
-      if (!((places[place] as Place).limitRps > 0)) continue;
-      if (ceilings !== undefined && !((ceilings[place] ?? Infinity) > 0)) continue;
-      costs[flow * places.length + place] = row[place] as number;
+    for (let place = 0; place < n; place++) {
+      const isClosed = ceilings !== undefined && !((ceilings[place] ?? Infinity) > 0);
+      costs[flow * n + place] = isClosed ? Infinity : (row[place] as number);
     }
   }
+  for (let place = 0; place < n; place++)
+    if (!((places[place] as Place).limitRps > 0))
+      for (let pair = place; pair < costs.length; pair += n) costs[pair] = Infinity;
   return costs;
 }
 
-function reachesOf(demands: Float64Array, costs: Float64Array, fixed: Float64Array): Float64Array {
-  const reaches = fixed.slice();
-  const places = fixed.length;
-  for (let pair = 0; pair < costs.length; pair++) {
-    const place = pair % places;
-    const demand = demands[(pair - place) / places] as number;
-    if (costs[pair] !== Infinity) reaches[place] = (reaches[place] as number) + demand;
+/** @param reaches - the fixed loads, to which the rest is added. */
+function reachesOf(demands: Float64Array, costs: Float64Array, reaches: Float64Array): Float64Array {
+  const places = reaches.length;
+  for (let flow = 0; flow < demands.length; flow++) {
+    const demand = demands[flow] as number;
+    for (let place = 0; place < places; place++)
+      if (costs[flow * places + place] !== Infinity) reaches[place] = (reaches[place] as number) + demand;
   }
   return reaches;
 }

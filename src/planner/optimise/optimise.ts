@@ -51,12 +51,18 @@ function search(problem: TransportProblem, gap: number, start: OptimiseOptions["
   const overload = relieve(division, paths, grainOf(division));
   improve(division, paths, gap);
   settleLoads(division);
-  return { ...planOf(division, paths), overload };
+  return planOf(division, paths, { gap, overload });
 }
 
 /** Costs that differ by less than this are equal but for roundings, ms. */
 function grainOf(division: Division): number {
-  return 1e-12 * largestCost(division) + 1e-13 * Math.max(0, ...division.slopes);
+  return 1e-12 * largestCost(division) + 1e-13 * largest(division.slopes);
+}
+
+function largest(values: Float64Array): number {
+  let most = 0;
+  for (let index = 0; index < values.length; index++) most = Math.max(most, values[index] as number);
+  return most;
 }
 
 /** More than any problem has been seen to take; a round is one search for paths. */
@@ -64,17 +70,26 @@ function mostRounds({ flows, places }: Division): number {
   return 200 + 20 * (flows + places);
 }
 
+/** Part of the gap that the search takes for the whole of it, so that roundings do not spoil what was asked for. */
+const SURE = 0.99;
+
+/** Levels that differ by less than this part of what a request may cost too much are one level. */
+const NEAR = 0.05;
+
 function improve(division: Division, paths: Paths, gap: number): void {
   const grain = 1e-12 * largestCost(division);
+  const total = division.demands.reduce((sum, demand) => sum + demand, 0);
   for (let round = mostRounds(division); round > 0; round--) {
     findPaths(division, paths, division.slopes);
-    if (excessCost(division, paths.prices) <= gap * objectiveOf(division)) return;
-    const grainMs = grain + 1e-13 * Math.max(0, ...division.slopes);
+    const allowed = SURE * gap * objectiveOf(division);
+    if (excessCost(division, paths.prices) <= allowed) return;
+    const grainMs = grain + 1e-13 * largest(division.slopes);
+    const nearMs = Math.max(grainMs, (NEAR * allowed) / total);
     let hasMoved = false;
     for (const target of targetsOf(division, paths, grainMs))
       hasMoved = pushTo(division, paths, target, grainMs) || hasMoved;
     if (!hasMoved) return;
-    for (let pass = division.places; pass > 0 && balance(division, paths, grainMs); pass--);
+    for (let pass = division.places; pass > 0 && balance(division, paths, nearMs); pass--);
     if (round % 16 === 0) settleLoads(division);
   }
 }
@@ -82,18 +97,24 @@ function improve(division: Division, paths: Paths, gap: number): void {
 /** Places where it pays to move something to, the best first. */
 function targetsOf(division: Division, { prices, parents }: Paths, grainMs: number): readonly number[] {
   const gain = (place: number) => (prices[place] as number) - (division.slopes[place] as number);
-  return Array.from(prices.keys())
-    .filter((place) => parents[place] !== -1 && gain(place) > grainMs && roomOf(division, place) > 0)
-    .toSorted((a, b) => gain(b) - gain(a) || a - b);
+  const found: number[] = [];
+  for (let place = 0; place < division.places; place++)
+    if (parents[place] !== -1 && gain(place) > grainMs && roomOf(division, place) > 0) found.push(place);
+  // oxlint-disable-next-line unicorn/no-array-sort -- made here
+  return found.length > 1 ? found.sort((a, b) => gain(b) - gain(a) || a - b) : found;
 }
 
-function planOf(division: Division, { prices }: Paths): Omit<TransportPlan, "overload"> {
+function planOf(
+  division: Division,
+  { prices }: Paths,
+  { gap: asked, overload }: { readonly gap: number; readonly overload: number },
+): TransportPlan {
   const { flows, places, amounts } = division;
   const objective = objectiveOf(division);
   const marginal = marginalPrices(division, prices);
-  // Either set of prices may prove more, unless the first proves all there is.
+  // Either set of prices may prove more, unless the first proves all that is asked for.
   const first = dualBound(division, prices);
-  const isTight = first >= objective * (1 - Number.EPSILON);
+  const isTight = objective - first <= asked * objective;
   const bound = Math.min(objective, isTight ? first : Math.max(first, dualBound(division, marginal)));
   const amountsRps: number[][] = [];
   const unplaceable: number[] = [];
@@ -104,7 +125,7 @@ function planOf(division: Division, { prices }: Paths): Omit<TransportPlan, "ove
     if (!isPlaceable(division, flow)) unplaceable.push(flow);
   }
   const gap = objective > 0 ? (objective - bound) / objective : 0;
-  return { amountsRps, objective, bound, gap, pricesMs: [...marginal], unplaceable };
+  return { amountsRps, objective, bound, gap, pricesMs: Array.from(marginal), overload, unplaceable };
 }
 
 function isPlaceable({ costs, places }: Division, flow: number): boolean {

@@ -18,10 +18,12 @@ export function relieve(division: Division, paths: Paths, grainMs: number): numb
   const { places } = division;
   const declared = division.limits.slice();
   const factors = new Float64Array(places).fill(1);
+  const worthMs = new Float64Array(places);
   let worst = 1;
   while (hasExcess(division)) {
     // All of it has to go, so what it costs where it is now does not matter (and is so much that it would drown the ways).
-    const worthMs = paths.prices.map((price, place) => (excessOf(division, place) > 0 ? price : -Infinity));
+    for (let place = 0; place < places; place++)
+      worthMs[place] = excessOf(division, place) > 0 ? (paths.prices[place] as number) : -Infinity;
     findPaths(division, paths, worthMs);
     const targets = targetsOf(division, paths);
     for (const target of targets) {
@@ -49,9 +51,11 @@ function hasExcess(division: Division): boolean {
 /** Places with room that a way leads to, the cheapest first. */
 function targetsOf(division: Division, { keys, prices }: Paths): readonly number[] {
   const added = (place: number) => (division.slopes[place] as number) - (prices[place] as number);
-  return Array.from(keys.keys())
-    .filter((place) => keys[place] !== Infinity && roomOf(division, place) > 0)
-    .toSorted((a, b) => added(a) - added(b) || a - b);
+  const found: number[] = [];
+  for (let place = 0; place < division.places; place++)
+    if (keys[place] !== Infinity && roomOf(division, place) > 0) found.push(place);
+  // oxlint-disable-next-line unicorn/no-array-sort -- made here
+  return found.sort((a, b) => added(a) - added(b) || a - b);
 }
 
 interface Cut {

@@ -1,17 +1,53 @@
+import { slopeAt } from "./curve.ts";
+import type { CostCurve } from "./curve.ts";
 import { setAmount, settleLoads } from "./division.ts";
 import type { Division } from "./division.ts";
 import { fitPrices } from "./paths.ts";
 import type { Paths } from "./paths.ts";
 import { turnCycle } from "./push.ts";
 
+/** Averages that bring prices near enough: more only move what the search moves anyway. */
+const GUESSES = 8;
+
 /**
- * Places every flow where it is cheapest at the prices that nothing but what is there already makes. No cycle of moves
- * saves anything then, whatever the loads.
+ * Places every flow where it is cheapest at prices that are nearly what they will be. No cycle of moves saves anything
+ * then, whatever the loads.
  */
 export function startCold(division: Division, paths: Paths): void {
-  paths.prices.set(division.slopes);
+  guessPrices(division, paths.prices);
   for (let flow = 0; flow < division.flows; flow++) placeRest(division, paths, flow, division.demands[flow] as number);
   settleLoads(division);
+}
+
+/** Prices at the loads that come of letting everybody choose again and again, averaged over all choices so far. */
+function guessPrices(division: Division, prices: Float64Array): void {
+  const { places, curves, fixed, slopes } = division;
+  const [loads, chosen] = [new Float64Array(places), new Float64Array(places)];
+  prices.set(slopes);
+  for (let guess = 1; guess <= GUESSES; guess++) {
+    chosen.set(fixed);
+    addChoices(division, prices, chosen);
+    for (let place = 0; place < places; place++) {
+      const curve = curves[place] as CostCurve;
+      const load = loads[place] as number;
+      loads[place] = load + ((chosen[place] as number) - load) / guess;
+      // Beyond the knee slopes are so large that small costs would drown in them.
+      prices[place] = slopeAt(curve, Math.min(curve.kneeRps, loads[place] as number));
+    }
+  }
+}
+
+/** Adds each flow to the place where it is cheapest. */
+function addChoices({ flows, places, costs, demands }: Division, prices: Float64Array, loads: Float64Array): void {
+  for (let flow = 0; flow < flows; flow++) {
+    let best = -1;
+    let least = Infinity;
+    for (let place = 0; place < places; place++) {
+      const cost = (costs[flow * places + place] as number) + (prices[place] as number);
+      if (cost < least) [best, least] = [place, cost];
+    }
+    if (best >= 0) loads[best] = (loads[best] as number) + (demands[flow] as number);
+  }
 }
 
 /** Savings below this part of the largest cost are roundings. */
@@ -48,7 +84,8 @@ function keepShares(division: Division, flow: number, row: readonly number[]): v
   for (let place = 0; place < places; place++) {
     const pair = flow * places + place;
     const wanted = (Math.max(0, row[place] ?? 0) / kept) * (demands[flow] as number);
-    if (costs[pair] !== Infinity) setAmount(division, flow, place, Math.min(wanted, ceilings?.[pair] ?? Infinity));
+    if (wanted > 0 && costs[pair] !== Infinity)
+      setAmount(division, flow, place, Math.min(wanted, ceilings?.[pair] ?? Infinity));
   }
 }
 
@@ -89,6 +126,9 @@ function clear(division: Division): false {
 /** The largest cost of a usable pair, ms. */
 export function largestCost({ costs }: Division): number {
   let largest = 0;
-  for (const cost of costs) if (cost !== Infinity) largest = Math.max(largest, Math.abs(cost));
+  for (let pair = 0; pair < costs.length; pair++) {
+    const cost = Math.abs(costs[pair] as number);
+    if (cost > largest && cost !== Infinity) largest = cost;
+  }
   return largest;
 }
