@@ -45,24 +45,29 @@ export interface RouteSet {
   readonly request: RequestPolicy;
 }
 
-/** Why a destination has the weight it has; shown by `weir plan explain` in this order. */
+/**
+ * Why a destination has the weight it has; the reasons of one weight come in the order of these kinds: what may be at all, what
+ * somebody chose, where it goes by itself, what bounds that, and what this step makes of it.
+ */
 export interface Reason {
   readonly cluster: ClusterId;
   readonly destination: Destination;
   readonly kind:
-    | "local"
-    | "spillover"
-    | "pinned"
     | "dead"
     | "lost"
     | "draining"
     | "policy"
     | "cordoned"
     | "ramp"
-    | "capacity"
-    | "step-limit"
-    | "redistributed"
     | "only-destination"
+    | "pinned"
+    | "local"
+    | "spillover"
+    | "redistributed"
+    | "capacity"
+    | "reserve"
+    | "price"
+    | "step-limit"
     | "rounding";
   /** One sentence with the numbers. */
   readonly text: string;

@@ -1,8 +1,9 @@
 import type { DestinationKey } from "../model/destination.ts";
 import { keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
+import type { FleetState } from "../model/fleet.ts";
 import type { ClusterId } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
-import { weightOf } from "./eligible.ts";
+import { isUnproven, weightOf } from "./eligible.ts";
 import type { Offer } from "./eligible.ts";
 import { policyOf } from "./policy.ts";
 import { sceneOf } from "./survival/askers.ts";
@@ -138,12 +139,24 @@ function partiesLosing(lost: ClusterId, { places, planning, targets }: Aim): rea
       return {
         rps: (weight / WEIGHT_TOTAL) * source.demandRps,
         places: offers.map(({ key }) => places.indices.get(key) ?? 0),
-        ceilingsRps: offers.map((offer) => leftUnderCeiling(offer, target)),
+        ceilingsRps: offers.map((offer) => leftUnderCeiling(offer, target, planning.state)),
       };
     });
   });
 }
 
-function leftUnderCeiling({ ceilingWeight, destination }: Offer, { source, split }: Target): number {
-  return (Math.max(0, ceilingWeight - weightOf(split, destination)) / WEIGHT_TOTAL) * source.demandRps;
+/**
+ * What a destination may still get of a source, rps, once the source is at its target: what holds a destination to what it has
+ * will hold it to what the target leaves it.
+ */
+function leftUnderCeiling(offer: Offer, { source, split }: Target, state: FleetState): number {
+  const has = weightOf(split, offer.destination);
+  const cluster = state.clusters.get(offer.destination.cluster);
+  // One that has everything now is held as well, though its ceiling does not tell.
+  const isHeld =
+    offer.standing.restriction === "readiness-doubted" ||
+    cluster?.isCordoned === true ||
+    (offer.destination.cluster !== source.cluster && cluster !== undefined && isUnproven(cluster));
+  const heldWeight = isHeld ? has : Math.max(has, cluster?.ramp?.ceilingWeight ?? WEIGHT_TOTAL);
+  return (Math.max(0, Math.min(offer.ceilingWeight, heldWeight) - has) / WEIGHT_TOTAL) * source.demandRps;
 }

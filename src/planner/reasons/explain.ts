@@ -13,6 +13,7 @@ import { newestShiftOf, runningShiftOf, stepLimitOf } from "../step-limit.ts";
 import type { Planning, Target } from "../target.ts";
 import { allowedOffers, servingOffers } from "../target.ts";
 import { isInFlight } from "../wishes.ts";
+import { reserveTexts } from "./reserve.ts";
 import { ceilingText, lossText, perCent, placementText, rpsText } from "./wording.ts";
 
 /** What is to be explained: one source's step, where it leads, and what was reckoned on the way. */
@@ -56,6 +57,7 @@ function reasonsFor(destination: Destination, explanation: Explanation, planning
     ...keptReasons(destination, explanation, planning),
     ...placedReasons(offer, explanation, planning),
     ...ceilingReasons(offer, explanation, planning),
+    ...reserveTexts(destination, explanation.target, planning).map((text): Found => ["reserve", text]),
     ...stepReasons(destination, explanation, planning),
     ...onlyReasons(destination, explanation, planning),
   ];
