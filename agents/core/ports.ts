@@ -57,6 +57,8 @@ export interface DestinationEvidence {
 /** One kind of mesh. What only some can do is data in `supports`, checked before a plan asks for it. */
 export interface Mesh {
   readonly supports: ReadonlySet<Feature>;
+  /** Most destinations that one of its routes may have; undefined: as many as there are. */
+  readonly maxDestinations?: number;
   /**
    * Makes the mesh route by `plan`, in make-before-break order. `avoid` is the one lost cluster whose fallbacks are in
    * force, if any. Safe to repeat. Resolves when the proxies have acknowledged or refused, or at the deadline of

@@ -195,6 +195,7 @@ export class Runtime {
       agentVersion: version,
       hashes: held === undefined ? new Map() : heldHashes(held),
       features: [...mesh.supports],
+      ...(mesh.maxDestinations === undefined ? {} : { maxDestinations: mesh.maxDestinations }),
       ...(held === undefined ? {} : { held: held.position }),
       ...(config.gateway === undefined ? {} : { gateway: config.gateway }),
     });

@@ -22,6 +22,8 @@ export interface ClusterSpec {
   readonly egressDollarsPerGb?: Readonly<Record<ClusterId, number>>;
   /** UID that the joining cluster must have; undefined takes the first that comes. */
   readonly expectedUid?: string;
+  /** Most destinations that one route of its mesh may have; undefined until the agent says it in its hello; declared wins. */
+  readonly maxDestinations?: number;
 }
 
 /** Round trip assumed between clusters that nobody declared or measured, in ms. */
@@ -80,6 +82,8 @@ export interface ClusterState {
   readonly issuedSerials?: readonly string[];
   readonly gateway?: GatewayAddress;
   readonly features: readonly Feature[];
+  /** Most destinations that one route of its mesh may have, as its agent says; undefined: without end. */
+  readonly maxDestinations?: number;
   readonly isCordoned: boolean;
   readonly isQuarantined: boolean;
   readonly drain?: Drain;

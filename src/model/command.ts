@@ -64,6 +64,8 @@ export type Command =
       readonly serial: string;
       readonly gateway?: GatewayAddress;
       readonly features: readonly Feature[];
+      /** Most destinations that one route of its mesh may have; undefined: without end. */
+      readonly maxDestinations?: number;
     }
   | {
       readonly kind: "renew-certificate";

@@ -33,6 +33,8 @@ export type FleetEvent =
       readonly cluster: ClusterId;
       readonly gateway?: GatewayAddress;
       readonly features: readonly Feature[];
+      /** Undefined: without end. */
+      readonly maxDestinations?: number;
     }
   | { readonly kind: "certificate-renewed"; readonly cluster: ClusterId; readonly serial: string }
   | { readonly kind: "cluster-quarantined"; readonly cluster: ClusterId; readonly detail: string }

@@ -1,6 +1,6 @@
 import type { ClusterId, ServiceId, Version } from "./ids.ts";
 import type { Destination } from "./destination.ts";
-import type { LoadCurve, Objective, ServicePolicy } from "./fleet-document.ts";
+import type { LoadCurve, Objective, Release, ServicePolicy } from "./fleet-document.ts";
 
 /** How a service is spoken to. */
 export type Protocol = "http" | "grpc";
@@ -73,6 +73,11 @@ export interface ServiceSpec {
   readonly objective?: DeclaredObjective;
   /** Where its requests may go; undefined: `OPEN_POLICY`. */
   readonly policy?: ServicePolicy;
+  /**
+   * What versions beside the stable one get, over all requests of the sources that no shift pinned; undefined: nothing. Where
+   * nobody may serve a version, its share is the stable version's until somebody can.
+   */
+  readonly release?: Release;
 }
 
 /** The policy that forbids nothing. */

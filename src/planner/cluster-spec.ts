@@ -14,7 +14,14 @@ export function checkClusterSpec(spec: ClusterSpec): Check {
     () => checkLabels(spec.labels, "cluster.labels"),
     () => checkRoundTrips(spec),
     () => checkPrices(spec),
+    () => checkDestinationsMax(spec),
   );
+}
+
+function checkDestinationsMax({ maxDestinations = 1 }: ClusterSpec): Check {
+  if (Number.isSafeInteger(maxDestinations) && maxDestinations >= 1) return PASSED;
+  const message = `${maxDestinations} is no number of destinations; it must be a whole number of at least 1`;
+  return reject("FIELD_INVALID", "cluster.max_destinations", message);
 }
 
 /** Refuses BAD_NAME what is no DNS-1123 label. */

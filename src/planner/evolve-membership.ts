@@ -78,21 +78,22 @@ function issued(before: ClusterState, serial: string): ClusterState {
   return { ...before, certificateSerial: serial, issuedSerials };
 }
 
-function greet(draft: Draft, { cluster, gateway, features }: EventOf<"cluster-greeted">): void {
+function greet(draft: Draft, { cluster, gateway, features, maxDestinations }: EventOf<"cluster-greeted">): void {
   const before = draft.state.clusters.get(cluster);
   if (before === undefined) return;
   const told = before.spec.gateway ?? gateway;
   const isNew = before.membership !== "active";
-  const { gateway: gatewayBefore, ...rest } = before;
+  const { gateway: gatewayBefore, maxDestinations: maxBefore, ...rest } = before;
   draft.changeCluster(cluster, () => ({
     ...rest,
     membership: "active",
     features,
     verdictSinceMs: isNew ? draft.atMs : before.verdictSinceMs,
     ...(told === undefined ? {} : { gateway: told }),
+    ...(maxDestinations === undefined ? {} : { maxDestinations }),
   }));
-  // A new cluster is a new source of every service; a moved gateway concerns those who send to it.
-  if (isNew) draft.raiseInputsWhere(() => true, "fleet");
+  // A new cluster is a new source of every service, and so is one of another mesh; a moved gateway concerns those who send to it.
+  if (isNew || maxDestinations !== maxBefore) draft.raiseInputsWhere(() => true, "fleet");
   else if (!sameGateway(gatewayBefore, told)) {
     draft.raiseInputsWhere((service) => runsIn(service, cluster), "fleet");
   }

@@ -97,7 +97,7 @@ export function acceptCluster(state: FleetState, command: Of<"accept-cluster">):
 export function greetCluster(state: FleetState, command: Of<"greet-cluster">): Decision {
   const admitted = admitAgent(state, { ...command, presentedSerial: command.serial });
   if (!admitted.ok) return admitted;
-  const { cluster, gateway, features } = command;
+  const { cluster, gateway, features, maxDestinations } = command;
   const before = admitted.value;
   if (before.uid !== command.uid) return quarantined(before, command.uid);
   if (gateway !== undefined) {
@@ -106,9 +106,17 @@ export function greetCluster(state: FleetState, command: Of<"greet-cluster">): D
   }
   const sorted = [...new Set(features)].toSorted(compareNames);
   const isSame =
-    sameGateway(before.gateway, before.spec.gateway ?? gateway) && sorted.join() === before.features.join();
+    sameGateway(before.gateway, before.spec.gateway ?? gateway) &&
+    sorted.join() === before.features.join() &&
+    maxDestinations === before.maxDestinations;
   if (before.membership === "active" && isSame) return decided();
-  return decided({ kind: "cluster-greeted", cluster, features: sorted, ...(gateway === undefined ? {} : { gateway }) });
+  return decided({
+    kind: "cluster-greeted",
+    cluster,
+    features: sorted,
+    ...(gateway === undefined ? {} : { gateway }),
+    ...(maxDestinations === undefined ? {} : { maxDestinations }),
+  });
 }
 
 /** A new certificate for an agent that proved the one it has. From another UID: quarantine, as in `greetCluster`. */

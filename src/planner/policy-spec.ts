@@ -1,4 +1,4 @@
-import type { ServicePolicy } from "../model/fleet-document.ts";
+import type { LabelValues, ServicePolicy, Tier } from "../model/fleet-document.ts";
 import type { FleetState } from "../model/fleet.ts";
 import type { ClusterId } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
@@ -22,6 +22,10 @@ export function checkPolicy(state: FleetState, { policy }: ServiceSpec): Check {
     () => (allowedClusters === undefined ? PASSED : checkSome(state, allowedClusters, `${FIELD}.allowed_clusters`)),
     () => checkClusters(state, deniedClusters, `${FIELD}.denied_clusters`),
     () => checkBoth(policy),
+    () => checkValues(policy.allowedLabels, `${FIELD}.allowed_labels`),
+    () => checkValues(policy.deniedLabels, `${FIELD}.denied_labels`),
+    () => checkFailover(state, policy),
+    () => checkPenalties(policy),
     () => {
       if (maxShare > 0 && maxShare <= 1) return PASSED;
       return reject(
@@ -33,6 +37,61 @@ export function checkPolicy(state: FleetState, { policy }: ServiceSpec): Check {
     () =>
       typeof surviveLossOf === "string" ? PASSED : checkSome(state, surviveLossOf, `${FIELD}.survive_loss_of.clusters`),
   );
+}
+
+function checkValues(labels: LabelValues = {}, field: string): Check {
+  const names = Object.keys(labels).toSorted(compareNames);
+  const empty = names.find((name) => labels[name]?.length === 0);
+  if (empty !== undefined)
+    return reject("EMPTY_SELECTOR", `${field}[${empty.slice(0, 80)}]`, "has no value; leave the label out");
+  return firstObjection(
+    ...names.flatMap((name) => (labels[name] ?? []).map((value) => () => checkLabels({ [name]: value }, field))),
+  );
+}
+
+function checkFailover(state: FleetState, { failover, isolation }: ServicePolicy): Check {
+  if (failover === undefined) return PASSED;
+  const field = `${FIELD}.failover`;
+  const { order, orderBySource, healthyMin } = failover;
+  if (isolation !== "none") {
+    const message = `says where requests go, and so does isolation ${isolation}; leave one out`;
+    return reject("FIELD_INVALID", field, message);
+  }
+  if (!(healthyMin > 0 && healthyMin <= 1)) {
+    const message = `${healthyMin} is no threshold; it must be above 0, up to 1`;
+    return reject("FIELD_INVALID", `${field}.healthy_min_weight`, message);
+  }
+  const single = Object.entries(orderBySource).toSorted(([a], [b]) => compareNames(a, b));
+  if (order.length === 0 && single.length === 0) return reject("FIELD_REQUIRED", field, "has no order; leave it out");
+  return firstObjection(
+    () => checkTiers(state, order, `${field}.order`),
+    ...single.map(([source, tiers]) => () => {
+      const at = `${field}.order_by_source[${source.slice(0, 63)}]`;
+      const found = findCluster(state, source as ClusterId, at);
+      if (!found.ok) return found;
+      return tiers.length === 0 ? reject("EMPTY_SELECTOR", at, "has no tier") : checkTiers(state, tiers, at);
+    }),
+  );
+}
+
+function checkTiers(state: FleetState, tiers: readonly Tier[], field: string): Check {
+  return firstObjection(
+    ...tiers.map((tier, index) => () => {
+      if (tier.kind === "labels") return checkLabels(tier.labels, `${field}[${index}].labels`);
+      if (tier.kind === "own") return PASSED;
+      const found = findCluster(state, tier.cluster, `${field}[${index}].cluster`);
+      return found.ok ? PASSED : found;
+    }),
+  );
+}
+
+function checkPenalties({ localityPenaltyMs = {} }: ServicePolicy): Check {
+  const bad = Object.entries(localityPenaltyMs)
+    .toSorted(([a], [b]) => compareNames(a, b))
+    .find(([, penaltyMs]) => !Number.isFinite(penaltyMs) || penaltyMs < 0);
+  if (bad === undefined) return PASSED;
+  const field = `${FIELD}.locality_penalty_ms[${bad[0].slice(0, 80)}]`;
+  return reject("FIELD_INVALID", field, `${bad[1]} ms is no penalty; it must be at least 0`);
 }
 
 function checkSome(state: FleetState, clusters: readonly ClusterId[], field: string): Check {

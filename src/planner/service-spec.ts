@@ -10,6 +10,7 @@ import type { Check } from "./decision.ts";
 import { checkBake, checkStep } from "./drains.ts";
 import { findCluster } from "./membership.ts";
 import { checkCurve, checkPolicy, checkPrice } from "./policy-spec.ts";
+import { checkRelease } from "./release-spec.ts";
 
 /** Refuses BAD_NAME, UNKNOWN_CLUSTER, DUPLICATE_KEY, EMPTY_SELECTOR, FIELD_REQUIRED and FIELD_INVALID, naming the field. */
 export function checkServiceSpec(state: FleetState, spec: ServiceSpec): Check {
@@ -25,6 +26,7 @@ export function checkServiceSpec(state: FleetState, spec: ServiceSpec): Check {
     () => checkStep(spec.pace.toleranceWeight, "spec.pace.tolerance_weight"),
     () => checkPrice(spec),
     () => checkPolicy(state, spec),
+    () => checkRelease(state, spec),
   );
 }
 

@@ -4,6 +4,7 @@ import type { FleetState, ServiceState } from "../model/fleet.ts";
 import { badName } from "../model/names.ts";
 import type { ClusterId } from "../model/ids.ts";
 import type { ShiftTarget } from "../model/shift.ts";
+import { destinationsMaxOf } from "./capability.ts";
 import { firstObjection, PASSED, reject } from "./decision.ts";
 import type { Check } from "./decision.ts";
 import { offersTo } from "./eligible.ts";
@@ -161,9 +162,15 @@ export function checkMesh({ state, service, sources, target }: Asked): Check {
   if (target.kind === "automatic") return PASSED;
   const weighted = target.split.filter(({ weight }) => weight > 0).map(({ destination }) => destination);
   for (const [index, source] of sources.entries()) {
-    const features = state.clusters.get(source)?.features ?? [];
+    const cluster = state.clusters.get(source);
+    const features = cluster?.features ?? [];
     if (weighted.length > 1 && !features.includes("weighted-split")) {
       const message = `the mesh of ${source} cannot divide requests by weight; give it a single destination`;
+      return reject("UNSUPPORTED_BY_MESH", `sources[${index}]`, message);
+    }
+    const most = destinationsMaxOf(cluster);
+    if (weighted.length > most) {
+      const message = `a route of ${source}'s mesh takes at most ${most} destinations, and ${weighted.length} have weight; leave the smallest out`;
       return reject("UNSUPPORTED_BY_MESH", `sources[${index}]`, message);
     }
     if (service.spec.protocol !== "grpc" || !features.includes("proxyless")) continue;

@@ -66,9 +66,14 @@ function seen(observed: ObservedCluster | undefined) {
   };
 }
 
-/** What was declared of a cluster, in the wire's form, with the gateway it said itself where none was declared. */
-export function toClusterSpec({ spec, gateway }: ClusterState): MessageInitShape<typeof ClusterSpecSchema> {
+/** What was declared of a cluster, in the wire's form, with what it said itself where nothing was declared. */
+export function toClusterSpec({
+  spec,
+  gateway,
+  maxDestinations: said,
+}: ClusterState): MessageInitShape<typeof ClusterSpecSchema> {
   const known = spec.gateway ?? gateway;
+  const maxDestinations = spec.maxDestinations ?? said;
   return {
     name: spec.cluster,
     region: spec.region,
@@ -77,6 +82,7 @@ export function toClusterSpec({ spec, gateway }: ClusterState): MessageInitShape
     egressDollarsPerGb: sortedFields(spec.egressDollarsPerGb ?? {}),
     expectedUid: spec.expectedUid ?? "",
     ...(known === undefined ? {} : { gateway: toAddress(known) }),
+    ...(maxDestinations === undefined ? {} : { maxDestinations }),
   };
 }
 

@@ -54,7 +54,7 @@ export function registerCluster(
 
 /** Reads what a platform team declares of a cluster. */
 export function clusterSpecOf(checks: Checks, field: string, message: ClusterSpecMessage): ClusterSpec {
-  const { gateway, expectedUid } = message;
+  const { gateway, expectedUid, maxDestinations } = message;
   return {
     cluster: checks.label(`${field}.name`, message.name),
     region: checks.text(`${field}.region`, message.region, TEXT_LENGTH_MAX),
@@ -62,8 +62,19 @@ export function clusterSpecOf(checks: Checks, field: string, message: ClusterSpe
     rttMs: amountsByCluster(checks, `${field}.rtt_ms`, message.rttMs),
     ...pricesOf(checks, `${field}.egress_dollars_per_gb`, message.egressDollarsPerGb),
     ...(gateway === undefined ? {} : { gateway: addressOf(checks, `${field}.gateway`, gateway) }),
+    ...(maxDestinations === undefined
+      ? {}
+      : { maxDestinations: destinationsMaxOf(checks, `${field}.max_destinations`, maxDestinations) }),
     ...(expectedUid === "" ? {} : { expectedUid: checks.text(`${field}.expected_uid`, expectedUid, TEXT_LENGTH_MAX) }),
   };
+}
+
+/** More destinations than any mesh takes in one route: without end is said by leaving it out. */
+const DESTINATIONS_MAX = 10_000;
+
+/** Reads the most destinations that one route of a mesh may have. */
+export function destinationsMaxOf(checks: Checks, field: string, value: number): number {
+  return checks.integer(field, value, { min: 1, max: DESTINATIONS_MAX });
 }
 
 /** Reads labels. Refuses FIELD_REQUIRED an empty key, FIELD_INVALID too many or too long ones. */

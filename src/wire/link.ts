@@ -18,6 +18,7 @@ import type { RouteRefusal } from "../model/report.ts";
 import { assert } from "../model/result.ts";
 import type { Result } from "../model/result.ts";
 import { Checks } from "./checks.ts";
+import { destinationsMaxOf } from "./cluster.ts";
 import { positionOf, toPosition } from "./position.ts";
 import { addressOf, toAddress } from "./route-set.ts";
 import { fromHex, toHex } from "./sha256.ts";
@@ -34,6 +35,8 @@ export interface AgentHello {
   readonly hashes: ReadonlyMap<ServiceId, string>;
   readonly features: readonly Feature[];
   readonly gateway?: GatewayAddress;
+  /** Most destinations that one route of its mesh may have; undefined: without end. */
+  readonly maxDestinations?: number;
 }
 
 /** What an agent says of one plan. */
@@ -50,7 +53,7 @@ const HASH_BYTES = 32;
 
 /** A hello in the wire's form. */
 export function toHello(hello: AgentHello): MessageInitShape<typeof HelloSchema> {
-  const { held, gateway } = hello;
+  const { held, gateway, maxDestinations } = hello;
   return {
     cluster: hello.cluster,
     clusterUid: hello.uid,
@@ -60,6 +63,7 @@ export function toHello(hello: AgentHello): MessageInitShape<typeof HelloSchema>
     routeSets: toHeldRouteSets([...hello.hashes]),
     features: hello.features.map((feature) => FEATURES[feature]),
     ...(gateway === undefined ? {} : { gateway: toAddress(gateway) }),
+    ...(maxDestinations === undefined ? {} : { maxDestinations }),
   };
 }
 
@@ -69,7 +73,7 @@ export function toHello(hello: AgentHello): MessageInitShape<typeof HelloSchema>
  */
 export function fromHello(message: Hello): Result<AgentHello, Refusal> {
   const checks = new Checks();
-  const { held, gateway } = message;
+  const { held, gateway, maxDestinations } = message;
   return checks.result({
     cluster: checks.label<ClusterId>("hello.cluster", message.cluster),
     uid: checks.required("hello.cluster_uid", message.clusterUid, ID_LENGTH_MAX),
@@ -79,6 +83,9 @@ export function fromHello(message: Hello): Result<AgentHello, Refusal> {
     hashes: heldRouteSetsOf(checks, "hello.route_sets", message.routeSets),
     features: message.features.flatMap((number) => FEATURE_WORDS.get(number) ?? []),
     ...(gateway === undefined ? {} : { gateway: addressOf(checks, "hello.gateway", gateway) }),
+    ...(maxDestinations === undefined
+      ? {}
+      : { maxDestinations: destinationsMaxOf(checks, "hello.max_destinations", maxDestinations) }),
   });
 }
 

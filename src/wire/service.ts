@@ -25,6 +25,7 @@ import { objectiveOf, queueCurveOf, toObjective, toQueueCurve } from "./objectiv
 import { toSequence } from "./position.ts";
 import { quote } from "./quote.ts";
 import { expectedVersionOf } from "./request.ts";
+import { releaseOf, toRelease } from "./release.ts";
 import { requestPolicyOf, toRequestPolicy } from "./request-policy.ts";
 import { servicePolicyOf, toServicePolicy } from "./service-policy.ts";
 import { destinationOf, repeated, toDestination } from "./split.ts";
@@ -64,7 +65,22 @@ export function serviceSpecOf(checks: Checks, field: string, message: ServiceSpe
     request: requestPolicyOf(checks, `${field}.request`, message.request),
     pace: paceOf(checks, `${field}.pace`, message.pace),
     ...planningOf(checks, field, message),
+    ...releasedBy(checks, `${field}.release`, { message, stableVersion, deployments }),
   };
+}
+
+function releasedBy(
+  checks: Checks,
+  field: string,
+  {
+    message,
+    stableVersion,
+    deployments,
+  }: Pick<ServiceSpec, "stableVersion" | "deployments"> & { readonly message: ServiceSpecMessage },
+): Pick<ServiceSpec, "release"> {
+  const versions = [...new Set(deployments.map(({ version }) => version))].toSorted(compareNames);
+  const release = releaseOf(checks, field, message.release, { stableVersion, versions });
+  return release === undefined ? {} : { release };
 }
 
 type Planned = Pick<ServiceSpec, "bytesPerRequest" | "objective" | "policy">;
@@ -156,6 +172,7 @@ export function toServiceSpec(spec: ServiceSpec): MessageInitShape<typeof Servic
     bytesPerRequest: spec.bytesPerRequest ?? 0,
     objective: toObjective(spec.objective),
     policy: toServicePolicy(spec.policy ?? OPEN_POLICY),
+    ...(spec.release === undefined ? {} : { release: toRelease(spec.release) }),
   };
 }
 

@@ -15,6 +15,7 @@ interface Options {
   readonly egress?: Readonly<Record<string, number>>;
   readonly gateway?: { readonly address: string; readonly port: number };
   readonly uid?: string;
+  readonly maxDestinations?: number;
   readonly tokenTtl?: number;
 }
 
@@ -34,6 +35,11 @@ export function addRegister(parent: Command, session: Session): void {
     )
     .option("--gateway <host:port>", "where other clusters reach its gateway; by default its agent says", gateway)
     .option("--uid <uid>", "UID that the joining cluster must have; by default the first that comes")
+    .option(
+      "--max-destinations <number>",
+      "most destinations of one route of its mesh; by default its agent says",
+      count,
+    )
     .option("--token-ttl <time>", "how long the token may wait, at most 1h", time)
     .action(async (name: string, options: Options, command: Command) => register({ name, options, command }, session));
 }
@@ -43,6 +49,7 @@ async function register(
   session: Session,
 ): Promise<void> {
   const { region = "", label = {}, rtt = {}, egress = {}, gateway: address, uid = "", tokenTtl = 0 } = options;
+  const { maxDestinations } = options;
   const spec = {
     name,
     region,
@@ -53,7 +60,11 @@ async function register(
   };
   const message = await session.call(command, API.clusters.registerCluster, {
     requestId: newRequestId(),
-    spec: { ...spec, ...(address === undefined ? {} : { gateway: address }) },
+    spec: {
+      ...spec,
+      ...(address === undefined ? {} : { gateway: address }),
+      ...(maxDestinations === undefined ? {} : { maxDestinations }),
+    },
     tokenTtlSeconds: Math.ceil(tokenTtl / 1_000),
   });
   session.print(command, {
@@ -82,6 +93,11 @@ function rtts(text: string, before: Readonly<Record<string, number>> = {}): Read
 function prices(text: string, before: Readonly<Record<string, number>> = {}): Readonly<Record<string, number>> {
   const entries = Object.entries(pairs(text)).map(([cluster, value]) => [cluster, dollars(value)] as const);
   return { ...before, ...Object.fromEntries(entries) };
+}
+
+function count(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError("write a whole number, such as 16.");
+  return Number(text);
 }
 
 function dollars(text: string): number {

@@ -67,7 +67,13 @@ export function liveDocument({ clusters, services, sources }: LiveFleet): LiveDo
 function clusterOf(spec: ClusterSpec, cluster: Cluster): DocumentCluster {
   // Policies take a cluster without a label `region` at its region.
   const region: Readonly<Record<string, string>> = spec.region === "" ? {} : { region: spec.region };
-  return { name: spec.cluster, labels: { ...region, ...spec.labels }, state: stateOf(cluster) };
+  const { maxDestinations } = spec;
+  return {
+    name: spec.cluster,
+    labels: { ...region, ...spec.labels },
+    state: stateOf(cluster),
+    ...(maxDestinations === undefined ? {} : { maxDestinations }),
+  };
 }
 
 function stateOf(cluster: Cluster): DocumentCluster["state"] {
@@ -120,6 +126,7 @@ function serviceOf(spec: ServiceSpec, { sources, egressDollarsPerGb }: Surroundi
     bytesPerRequest,
     objective: { dollarsPerRequestMs },
     policy: spec.policy ?? OPEN_POLICY,
+    ...(spec.release === undefined ? {} : { release: spec.release }),
   };
 }
 
@@ -147,6 +154,9 @@ function notesOf(spec: ServiceSpec, services: readonly DocumentService[]): reado
       (deployment) =>
         `${spec.service}: nobody declares what ${keyOf(deployment)} can serve; written as ${DEFAULT_MEAN_WORK_MS} ms without end`,
     ),
+    ...(spec.policy?.failover === undefined
+      ? []
+      : [`${spec.service}: its failover orders are written as if all endpoints were ready; set readyShare where not`]),
     ...(Object.keys(demand).length === 0 ? [`${spec.service}: no demand is declared or was reported yet`] : []),
   ];
 }

@@ -12,7 +12,7 @@ import type {
 import type { Fields } from "../../io/yaml/fields.ts";
 import { PROTOCOLS, RETRY_SCOPES } from "../../wire/words.ts";
 import { DURATION, SHARE, percent } from "../notation.ts";
-import { curveOf, objectiveOf, policyOf, toCurve, toPlanning } from "./planning.ts";
+import { curveOf, objectiveOf, policyOf, releaseOf, toCurve, toPlanning } from "./planning.ts";
 
 /** A service as a file declares it. */
 export interface ServiceDocument {
@@ -26,6 +26,7 @@ export function serviceOf(fields: Fields): ServiceDocument {
   const [request, pace] = [fields.optionalFields("request"), fields.optionalFields("pace")];
   const protocol = fields.optionalChoice("protocol", PROTOCOLS);
   const [objective, policy] = [objectiveOf(fields), fields.optionalFields("policy")];
+  const release = fields.optionalFields("release");
   return {
     spec: {
       name: fields.text("name"),
@@ -39,6 +40,7 @@ export function serviceOf(fields: Fields): ServiceDocument {
       bytesPerRequest: fields.optionalAmount("bytesPerRequest") ?? 0,
       ...(objective === undefined ? {} : { objective }),
       ...(policy === undefined ? {} : { policy: policyOf(policy) }),
+      ...(release === undefined ? {} : { release: releaseOf(release) }),
     },
     expectedResourceVersion: BigInt(fields.optionalInteger("resourceVersion") ?? 0),
   };

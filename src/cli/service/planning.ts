@@ -2,20 +2,30 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Isolation } from "../../../proto/gen/weir/v1/traffic_pb.ts";
 import type {
   Deployment,
+  Failover,
   LossPolicy,
   LossPolicySchema,
   Objective,
   ObjectiveSchema,
   QueueCurveSchema,
+  Release,
+  ReleaseSchema,
   ServicePolicy,
   ServicePolicySchema,
   ServiceSpec,
 } from "../../../proto/gen/weir/v1/traffic_pb.ts";
-import type { Fields } from "../../io/yaml/fields.ts";
+import type { Fault, Fields } from "../../io/yaml/fields.ts";
 import { labelsOf } from "../../io/yaml/fleet/clusters.ts";
+import { failoverOf, plainFailover } from "../../io/yaml/fleet/failover.ts";
 import { POSITIVE } from "../../io/yaml/fleet/measures.ts";
+import { labelValuesOf } from "../../io/yaml/fleet/policy.ts";
 import { WEIGHT_TOTAL } from "../../model/destination.ts";
+import type { LabelValues } from "../../model/fleet-document.ts";
+import { badName } from "../../model/names.ts";
+import { Checks } from "../../wire/checks.ts";
+import { failoverOf as failoverFrom, toFailover } from "../../wire/failover.ts";
 import { ISOLATIONS, ISOLATION_WORDS } from "../../wire/words.ts";
+import { refused } from "../failure.ts";
 import { SHARE, percent } from "../notation.ts";
 
 /** Reads what a deployment says of its servers; undefined when it says nothing. */
@@ -51,6 +61,9 @@ export function policyOf(fields: Fields): MessageInitShape<typeof ServicePolicyS
   const survived = lossesOf(fields);
   const isLimited = fields.kindOf("allowedClusters") !== undefined;
   const allowed = fields.texts("allowedClusters");
+  const allowedLabels = toValues(labelValuesOf(fields, "allowedLabels"));
+  const deniedLabels = toValues(labelValuesOf(fields, "deniedLabels"));
+  const failover = failoverOf(fields.optionalFields("failover"), badClusterName);
   const maxShareWeight = fields.optionalParsed("maxShare", SHARE);
   if (maxShareWeight === 0) fields.refuse("WEIGHT_TYPE", "maxShare", "is 0, which lets nobody serve anything");
   const policy = {
@@ -60,9 +73,34 @@ export function policyOf(fields: Fields): MessageInitShape<typeof ServicePolicyS
     deniedClusters: [...fields.texts("deniedClusters")],
     maxShareWeight: maxShareWeight ?? WEIGHT_TOTAL,
     ...(survived === undefined ? {} : { surviveLossOf: survived }),
+    allowedLabels,
+    deniedLabels,
+    ...(failover === undefined ? {} : { failover: toFailover(failover) }),
+    localityPenaltyMs: { ...fields.amounts("localityPenaltyMs") },
   };
   fields.done();
   return policy;
+}
+
+/** The planner knows which clusters there are; a text that names none is told of at once. */
+function badClusterName(text: string): Fault | undefined {
+  const why = badName(text);
+  return why === undefined ? undefined : { code: "BAD_NAME", why: `${JSON.stringify(text)} ${why}` };
+}
+
+function toValues(labels: LabelValues = {}): Record<string, { values: string[] }> {
+  return Object.fromEntries(Object.entries(labels).map(([name, values]) => [name, { values: [...values] }]));
+}
+
+/** Reads what versions beside the stable one get. */
+export function releaseOf(fields: Fields): MessageInitShape<typeof ReleaseSchema> {
+  const shares = fields.optionalFields("shares");
+  fields.require("shares");
+  const weights = shares?.keys().map((version) => [version, shares.optionalParsed(version, SHARE) ?? 0] as const);
+  const maxSourceWeight = fields.optionalParsed("maxSourceShare", SHARE);
+  if (maxSourceWeight === 0) fields.refuse("WEIGHT_TYPE", "maxSourceShare", "is 0, which releases nothing");
+  fields.done();
+  return { shareWeights: Object.fromEntries(weights ?? []), maxSourceWeight: maxSourceWeight ?? WEIGHT_TOTAL };
 }
 
 function lossesOf(fields: Fields): MessageInitShape<typeof LossPolicySchema> | undefined {
@@ -79,13 +117,24 @@ export function toCurve({ curve }: Deployment): Readonly<Record<string, unknown>
   return { servers, meanWorkMs, squaredVariation };
 }
 
-/** Size, objective and policy as a file has them. */
-export function toPlanning({ bytesPerRequest, objective, policy }: ServiceSpec): Readonly<Record<string, unknown>> {
+/** Size, objective, policy and release as a file has them. */
+export function toPlanning({
+  bytesPerRequest,
+  objective,
+  policy,
+  release,
+}: ServiceSpec): Readonly<Record<string, unknown>> {
   return {
     bytesPerRequest,
     ...(objective === undefined ? {} : { objective: toObjective(objective) }),
     ...(policy === undefined ? {} : { policy: toPolicy(policy) }),
+    ...(release === undefined ? {} : { release: toRelease(release) }),
   };
+}
+
+function toRelease({ shareWeights, maxSourceWeight }: Release): Readonly<Record<string, unknown>> {
+  const shares = Object.entries(shareWeights).map(([version, weight]) => [version, percent(weight)]);
+  return { shares: Object.fromEntries(shares) as unknown, maxSourceShare: percent(maxSourceWeight) };
 }
 
 function toObjective({ objective }: Objective): unknown {
@@ -101,7 +150,28 @@ function toPolicy(policy: ServicePolicy): Readonly<Record<string, unknown>> {
     ...(deniedClusters.length === 0 ? {} : { deniedClusters }),
     maxShare: percent(maxShareWeight),
     surviveLossOf: toLosses(surviveLossOf),
+    ...toPreferences(policy),
   };
+}
+
+function toPreferences(policy: ServicePolicy): Readonly<Record<string, unknown>> {
+  const { allowedLabels, deniedLabels, failover, localityPenaltyMs } = policy;
+  const plainLabels = (labels: typeof allowedLabels): Readonly<Record<string, unknown>> =>
+    Object.fromEntries(Object.entries(labels).map(([name, { values }]) => [name, values]));
+  return {
+    ...(Object.keys(allowedLabels).length === 0 ? {} : { allowedLabels: plainLabels(allowedLabels) }),
+    ...(Object.keys(deniedLabels).length === 0 ? {} : { deniedLabels: plainLabels(deniedLabels) }),
+    ...(failover === undefined ? {} : { failover: toOrders(failover) }),
+    ...(Object.keys(localityPenaltyMs).length === 0 ? {} : { localityPenaltyMs }),
+  };
+}
+
+function toOrders(message: Failover): Readonly<Record<string, unknown>> {
+  const checks = new Checks();
+  const read = checks.result(failoverFrom(checks, "failover", message));
+  // A planner that says what this build cannot read is newer, or none of ours.
+  if (!read.ok) throw refused(read.refusal);
+  return plainFailover(read.value);
 }
 
 function toLosses(losses: LossPolicy | undefined): unknown {

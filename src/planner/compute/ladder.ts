@@ -1,5 +1,6 @@
 import { WEIGHT_TOTAL } from "../../model/destination.ts";
 import { apportion } from "../apportion.ts";
+import { widest } from "../capability.ts";
 import type { Fallback, Rung } from "./computed.ts";
 import { localityFailover, waterfall } from "./fallbacks.ts";
 import { solve, weightsOfSolution } from "./solve.ts";
@@ -151,9 +152,7 @@ function keptOf(
 ): ReadonlySet<number> | undefined {
   const { destinationsMax = Infinity } = sources[from] ?? {};
   const used = row.flatMap((amount, to) => (amount > 0 ? [{ to, amount }] : []));
-  if (used.length <= destinationsMax) return undefined;
-  const ranked = used.toSorted((a, b) => b.amount - a.amount || a.to - b.to);
-  const stable = ranked.find(({ to }) => destinations[to]?.version === versions[0]);
-  const order = stable === undefined ? ranked : [stable, ...ranked.filter((entry) => entry !== stable)];
-  return new Set(order.slice(0, destinationsMax).map(({ to }) => to));
+  const wanted = used.map(({ to, amount }) => ({ amount, isStable: destinations[to]?.version === versions[0] }));
+  const kept = widest(wanted, destinationsMax);
+  return kept && new Set(used.flatMap(({ to }, index) => (kept.has(index) ? [to] : [])));
 }

@@ -1,13 +1,13 @@
 import type { Version } from "../../model/ids.ts";
 import { demandOf } from "./subject.ts";
-import type { Subject } from "./subject.ts";
+import type { Divisible } from "./subject.ts";
 
 /** Requests per second of each version: source → version, in the order of the subject's versions. */
 export type Sizes = readonly (readonly number[])[];
 
 /** Whether anybody may serve a source with a version. */
 export function isReachable(
-  { destinations, exclusions }: Subject,
+  { destinations, exclusions }: Divisible,
   source: number,
   version: Version | undefined,
 ): boolean {
@@ -15,19 +15,35 @@ export function isReachable(
 }
 
 /** Most of each version that each source may send: the ceiling of a release, and nothing of what nobody may serve it. */
-export function ceilingsOf(subject: Subject): Sizes {
+export function ceilingsOf(subject: Divisible): Sizes {
   const most = subject.service.release?.maxSourceShare ?? 1;
   return subject.sources.map(({ demandRps }, source) =>
     subject.versions.map((version, at) => {
       // Whom the stable version cannot serve is told so, and not released to by surprise.
       if (!isReachable(subject, source, subject.versions[0]) || !isReachable(subject, source, version)) return 0;
-      return at === 0 ? demandRps : most * demandRps;
+      return Math.min(at === 0 ? demandRps : most * demandRps, roomUnder(subject, source, version));
     }),
   );
 }
 
+/** What the ceilings of a version's destinations leave a source, rps; the stable version must take what there is. */
+function roomUnder(
+  { destinations, exclusions, ceilingsRps, versions }: Divisible,
+  source: number,
+  version: Version,
+): number {
+  if (ceilingsRps === undefined || version === versions[0]) return Infinity;
+  return destinations.reduce(
+    (sum, found, to) =>
+      found.version === version && exclusions[source]?.[to] === undefined
+        ? sum + (ceilingsRps[source]?.[to] ?? Infinity)
+        : sum,
+    0,
+  );
+}
+
 /** What each version shall get of all requests, rps. */
-export function totalsOf(subject: Subject): readonly number[] {
+export function totalsOf(subject: Divisible): readonly number[] {
   const { versions, service } = subject;
   const demandRps = demandOf(subject);
   const released = versions.slice(1).map((version) => (service.release?.shares[version] ?? 0) * demandRps);
@@ -35,7 +51,7 @@ export function totalsOf(subject: Subject): readonly number[] {
 }
 
 /** Every source sends the same share, where it may. */
-export function uniformSizes(subject: Subject): Sizes {
+export function uniformSizes(subject: Divisible): Sizes {
   const [ceilings, totals, demandRps] = [ceilingsOf(subject), totalsOf(subject), demandOf(subject)];
   return subject.sources.map((source, from) => {
     const parts = totals.map((total) => (demandRps === 0 ? 0 : (total / demandRps) * source.demandRps));
@@ -52,7 +68,7 @@ export function uniformSizes(subject: Subject): Sizes {
  *
  * @param costsMs - what one more request of each source costs with each version; infinite: nobody may serve it.
  */
-export function cheapestSizes(subject: Subject, costsMs: Sizes): Sizes {
+export function cheapestSizes(subject: Divisible, costsMs: Sizes): Sizes {
   const [ceilings, totals] = [ceilingsOf(subject), totalsOf(subject)];
   const sizes = subject.sources.map(() => totals.map(() => 0));
   const left = subject.sources.map(({ demandRps }) => demandRps);
@@ -72,7 +88,7 @@ export function cheapestSizes(subject: Subject, costsMs: Sizes): Sizes {
  * Each released version's requests from the source where they save least to the one where they save most, as many as go. What
  * whole choices only circle around, such exchanges reach.
  */
-export function exchangedSizes(subject: Subject, sizes: Sizes, costsMs: Sizes): Sizes {
+export function exchangedSizes(subject: Divisible, sizes: Sizes, costsMs: Sizes): Sizes {
   const ceilings = ceilingsOf(subject);
   const next = sizes.map((row) => [...row]);
   const extraMs = (from: number, at: number): number => (costsMs[from]?.[at] ?? 0) - (costsMs[from]?.[0] ?? 0);

@@ -8,7 +8,7 @@ import { wayMs } from "./network.ts";
 import { rankAt } from "./turns.ts";
 import { ceilingsOf, cheapestSizes, exchangedSizes, totalsOf, uniformSizes } from "./release.ts";
 import type { Sizes } from "./release.ts";
-import type { Division, Subject } from "./subject.ts";
+import type { Divisible, Division } from "./subject.ts";
 
 /** Most load of each destination, rps. */
 export type Limits = readonly number[];
@@ -50,11 +50,11 @@ const HALVINGS = 8;
  * choice under the ceilings or, between two of those, an exchange of two sources per version; each with a line search). The
  * same prices bound the joint problem from below.
  */
-export function solve(subject: Subject, limits: Limits): Solution {
+export function solve(subject: Divisible, limits: Limits, roundsMax = ROUNDS_MAX): Solution {
   if (subject.versions.length === 1) return solutionOf(subject, uniformSizes(subject), limits);
   const first = solutionOf(subject, uniformSizes(subject), limits);
   let best = solutionOf(subject, cheapestSizes(subject, costsOf(subject, first)), limits);
-  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+  for (let round = 0; round < roundsMax; round += 1) {
     const costs = costsOf(subject, best);
     const wanted = cheapestSizes(subject, costs);
     const bound = Math.max(best.bound, jointBound(subject, best, limits));
@@ -66,7 +66,7 @@ export function solve(subject: Subject, limits: Limits): Solution {
   return best;
 }
 
-function solutionOf(subject: Subject, sizes: Sizes, limits: Limits): Solution {
+function solutionOf(subject: Divisible, sizes: Sizes, limits: Limits): Solution {
   const { problem, flows } = problemOf(subject, sizes, limits);
   const plan = optimise(problem, { gap: GAP });
   const division = subject.sources.map(() => subject.destinations.map(() => 0));
@@ -85,7 +85,7 @@ function solutionOf(subject: Subject, sizes: Sizes, limits: Limits): Solution {
  * Integer weights, source → destination, of a solution without a release, so that no limit is exceeded for a basis point.
  * Nothing gets one that got nothing: a route would have a destination more.
  */
-export function weightsOfSolution(subject: Subject, { transport }: Solution): readonly (readonly number[])[] {
+export function weightsOfSolution(subject: Divisible, { transport }: Solution): readonly (readonly number[])[] {
   const { problem, flows, plan } = transport;
   const costsMs = problem.costsMs.map((row, flow) =>
     row.map((cost, place) => ((plan.amountsRps[flow]?.[place] ?? 0) > 0 ? cost : Infinity)),
@@ -104,46 +104,50 @@ interface Flow {
 }
 
 function problemOf(
-  subject: Subject,
+  subject: Divisible,
   sizes: Sizes,
   limits: Limits,
 ): { readonly problem: TransportProblem; readonly flows: readonly Flow[] } {
   const whole = sizes.flatMap((row, from) => row.map((rps, at) => ({ from, at, rps }))).filter(({ rps }) => rps > 0);
   const flows = inTurn(subject, whole, limits);
-  const { maxShare } = subject.service.policy;
-  const { destinations, sources } = subject;
+  const { destinations, fixedRps, ceilingsRps } = subject;
   const problem = {
     demandsRps: flows.map(({ rps }) => rps),
     places: destinations.map(({ curve }, at) => ({
       curve,
       limitRps: limits[at] ?? Infinity,
-      fixedRps: 0,
+      fixedRps: fixedRps?.[at] ?? 0,
     })),
     costsMs: flows.map(({ from, at, rank }) =>
       destinations.map((_, to) =>
         rank === undefined || rank === rankAt(subject, from, to) ? pairCost(subject, { from, at, to }) : Infinity,
       ),
     ),
-    ...(maxShare < 1 && {
-      ceilingsRps: flows.map(({ from }) => destinations.map(() => maxShare * (sources[from]?.demandRps ?? 0))),
+    ...((subject.service.policy.maxShare < 1 || ceilingsRps !== undefined) && {
+      ceilingsRps: flows.map(({ from }) => destinations.map((_, to) => ceilingAt(subject, from, to))),
     }),
   };
   return { problem, flows };
 }
 
+/** Most of a source at a destination, rps. */
+function ceilingAt({ sources, service, ceilingsRps }: Divisible, from: number, to: number): number {
+  const most = service.policy.maxShare < 1 ? service.policy.maxShare * (sources[from]?.demandRps ?? 0) : Infinity;
+  return Math.min(most, ceilingsRps?.[from]?.[to] ?? Infinity);
+}
+
 /** Flows divided by the turns of their failover orders, as far as there is room. */
-function inTurn(subject: Subject, flows: readonly Flow[], limits: Limits): readonly Flow[] {
-  const { service, destinations, sources } = subject;
+function inTurn(subject: Divisible, flows: readonly Flow[], limits: Limits): readonly Flow[] {
+  const { service, destinations, fixedRps } = subject;
   if (service.policy.failover === undefined) return flows;
   const costsMs = flows.map(({ from, at }) => destinations.map((_, to) => pairCost(subject, { from, at, to })));
-  const most = ({ from }: Flow): number => service.policy.maxShare * (sources[from]?.demandRps ?? 0);
   const turns = takeTurns({
     demandsRps: flows.map(({ rps }) => rps),
-    roomsRps: destinations.map((_, to) => limits[to] ?? Infinity),
+    roomsRps: destinations.map((_, to) => Math.max(0, (limits[to] ?? Infinity) - (fixedRps?.[to] ?? 0))),
     ranks: flows.map(({ from }, flow) =>
       destinations.map((_, to) => (costsMs[flow]?.[to] === Infinity ? undefined : rankAt(subject, from, to))),
     ),
-    ceilingsRps: flows.map((flow) => destinations.map(() => most(flow))),
+    ceilingsRps: flows.map(({ from }) => destinations.map((_, to) => ceilingAt(subject, from, to))),
     costsMs,
   });
   return turns.flatMap(({ flow, rank, rps }): readonly Flow[] => {
@@ -159,7 +163,7 @@ interface Pair {
 }
 
 /** What a request of one source's version costs on its way to a destination, ms; infinite where it may not go. */
-function pairCost(subject: Subject, { from, at, to }: Pair): number {
+function pairCost(subject: Divisible, { from, at, to }: Pair): number {
   const way = subject.ways[from]?.[to];
   const isOpen = subject.destinations[to]?.version === subject.versions[at];
   if (way === undefined || !isOpen || subject.exclusions[from]?.[to] !== undefined) return Infinity;
@@ -167,7 +171,7 @@ function pairCost(subject: Subject, { from, at, to }: Pair): number {
 }
 
 /** What one more request per second of each source costs with each version, ms. */
-function costsOf(subject: Subject, { pricesMs }: Solution): Sizes {
+function costsOf(subject: Divisible, { pricesMs }: Solution): Sizes {
   return subject.sources.map((_, from) =>
     subject.versions.map((__, at) =>
       subject.destinations.reduce(
@@ -184,7 +188,7 @@ interface Search {
 }
 
 /** What the move to other sizes would save if prices stayed, ms * requests per second. */
-function savingOf(subject: Subject, current: Solution, wanted: Sizes): number {
+function savingOf(subject: Divisible, current: Solution, wanted: Sizes): number {
   const costs = costsOf(subject, current);
   return sumOver(costs, (from, at) => (current.sizes[from]?.[at] ?? 0) - (wanted[from]?.[at] ?? 0));
 }
@@ -197,7 +201,7 @@ function sumOver(costs: Sizes, amountAt: (from: number, at: number) => number): 
 }
 
 /** The point on the way to other sizes at which going on saves nothing more. */
-function stepTo(subject: Subject, current: Solution, { wanted, limits }: Search): Solution {
+function stepTo(subject: Divisible, current: Solution, { wanted, limits }: Search): Solution {
   const between = (share: number): Solution => {
     const sizes = current.sizes.map((row, from) =>
       row.map((size, at) => size + share * ((wanted[from]?.[at] ?? 0) - size)),
@@ -223,7 +227,7 @@ function stepTo(subject: Subject, current: Solution, { wanted, limits }: Search)
  * Weak duality for sizes and places together: at any prices, no division costs less than its requests at those prices, and
  * each destination's latency less what they pay for it. Ceilings per pair are left out, which only lowers it.
  */
-function jointBound(subject: Subject, solution: Solution, limits: Limits): number {
+function jointBound(subject: Divisible, solution: Solution, limits: Limits): number {
   const costs = costsOf(subject, solution);
   const places = subject.destinations.reduce((sum, { cost }, at) => {
     const price = solution.pricesMs[at] ?? 0;
@@ -235,7 +239,7 @@ function jointBound(subject: Subject, solution: Solution, limits: Limits): numbe
 }
 
 /** The least that all requests can cost at given costs, were each version alone in choosing its sources. */
-function leastOf(subject: Subject, costs: Sizes): number {
+function leastOf(subject: Divisible, costs: Sizes): number {
   const [ceilings, totals] = [ceilingsOf(subject), totalsOf(subject)];
   const finite = (cost: number | undefined): number => (cost === undefined || cost === Infinity ? 0 : cost);
   const stable = subject.sources.reduce((sum, { demandRps }, from) => sum + demandRps * finite(costs[from]?.[0]), 0);

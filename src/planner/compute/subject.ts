@@ -1,4 +1,4 @@
-import type { DocumentDestination, DocumentService, FleetDocument } from "../../model/fleet-document.ts";
+import type { DocumentDestination, DocumentService, FleetDocument, ServicePolicy } from "../../model/fleet-document.ts";
 import type { ClusterId, Version } from "../../model/ids.ts";
 import { compareNames } from "../../model/ids.ts";
 import { compareDestinations } from "../../model/destination.ts";
@@ -25,6 +25,20 @@ export interface Subject {
   readonly exclusions: readonly (readonly (Exclusion | undefined)[])[];
   /** Places in failover orders: source → destination; undefined where there is no order. */
   readonly turns: readonly (readonly (Turn | undefined)[])[];
+}
+
+/** What dividing goes by: all that matters of a subject, whatever it was made from. */
+export interface Divisible extends Pick<Subject, "versions" | "exclusions" | "turns"> {
+  readonly sources: readonly Pick<Source, "demandRps">[];
+  readonly destinations: readonly Pick<Site, "version" | "curve" | "cost">[];
+  readonly ways: readonly (readonly Omit<Way, "dollars">[])[];
+  readonly service: Pick<DocumentService, "release"> & {
+    readonly policy: Pick<ServicePolicy, "maxShare" | "failover">;
+  };
+  /** Most of each source at each destination, rps; undefined: what the policy says alone. */
+  readonly ceilingsRps?: readonly (readonly number[])[];
+  /** What each destination has already of others, rps; undefined: nothing. */
+  readonly fixedRps?: readonly number[];
 }
 
 /** A cluster whose callers ask for the service. */
@@ -104,7 +118,7 @@ function sourcesOf({ clusters }: FleetDocument, { demandRps }: DocumentService):
 }
 
 /** All of the service's requests per second. */
-export function demandOf({ sources }: Subject): number {
+export function demandOf({ sources }: Pick<Divisible, "sources">): number {
   return sources.reduce((sum, { demandRps }) => sum + demandRps, 0);
 }
 

@@ -3,7 +3,7 @@ import type { ClusterId } from "../../model/ids.ts";
 import { orderOf, standingsOf } from "../failover.ts";
 import type { TierMember, TierStanding } from "../failover.ts";
 import { tierOfCluster } from "./exclusions.ts";
-import type { Site, Subject } from "./subject.ts";
+import type { Divisible, Site, Subject } from "./subject.ts";
 
 /** What turns are told by. */
 type Listed = Pick<Subject, "sources" | "destinations" | "exclusions">;
@@ -45,7 +45,7 @@ export function turnsOf(
 }
 
 /** When a destination is filled by a source: lower ranks first. Without a failover order all are alike. */
-export function rankAt({ turns }: Pick<Subject, "turns">, from: number, to: number): number {
+export function rankAt({ turns }: Pick<Divisible, "turns">, from: number, to: number): number {
   return turns[from]?.[to]?.rank ?? 0;
 }
 

@@ -79,17 +79,26 @@ function tellsNews(known: ClusterState, hello: AgentHello): boolean {
     known.uid !== hello.uid ||
     known.gateway?.address !== gateway?.address ||
     known.gateway?.port !== gateway?.port ||
+    known.maxDestinations !== hello.maxDestinations ||
     known.features.toSorted().join() !== [...new Set(hello.features)].toSorted().join()
   );
 }
 
 async function note(hello: AgentHello, call: Call, engine: Engine): Promise<Result<unknown, Refusal>> {
-  const { cluster, uid, features, gateway } = hello;
-  const command = { kind: "greet-cluster" as const, cluster, uid, serial: call.serial, features };
+  const { cluster, uid, features, gateway, maxDestinations } = hello;
+  const command = {
+    kind: "greet-cluster" as const,
+    cluster,
+    uid,
+    serial: call.serial,
+    features,
+    ...(gateway === undefined ? {} : { gateway }),
+    ...(maxDestinations === undefined ? {} : { maxDestinations }),
+  };
   try {
     return await engine.submit(
       {
-        command: gateway === undefined ? command : { ...command, gateway },
+        command,
         actor: call.actor,
         requestId: "",
         requestDigest: "",

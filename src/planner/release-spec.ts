@@ -1,0 +1,72 @@
+import type { Release } from "../model/fleet-document.ts";
+import type { FleetState } from "../model/fleet.ts";
+import { compareNames } from "../model/ids.ts";
+import type { ClusterId, Version } from "../model/ids.ts";
+import type { ServiceSpec } from "../model/service.ts";
+import { firstObjection, PASSED, reject } from "./decision.ts";
+import type { Check } from "./decision.ts";
+import { ruleAgainst } from "./policy.ts";
+
+const FIELD = "spec.release";
+
+/** Sums of decimal fractions are not exact. */
+const NOISE = 1e-9;
+
+/**
+ * Refuses FIELD_INVALID, UNKNOWN_DESTINATION and WEIGHTS_SUM what is no release, and POLICY_FORBIDS a version that may serve
+ * nobody where it runs. Health does not count here: what is down may come back.
+ */
+export function checkRelease(state: FleetState, spec: ServiceSpec): Check {
+  const { release } = spec;
+  if (release === undefined) return PASSED;
+  const versions = (Object.keys(release.shares) as Version[]).toSorted(compareNames);
+  return firstObjection(
+    () => checkMost(release),
+    ...versions.map((version) => () => checkVersion(state, spec, { version, release })),
+    () => {
+      const sum = versions.reduce((total, version) => total + (release.shares[version] ?? 0), 0);
+      if (sum <= 1 + NOISE) return PASSED;
+      return reject("WEIGHTS_SUM", `${FIELD}.share_weights`, `shares sum to ${percent(sum)}; at most 100 % is allowed`);
+    },
+  );
+}
+
+function checkMost({ maxSourceShare }: Release): Check {
+  if (maxSourceShare > 0 && maxSourceShare <= 1) return PASSED;
+  const message = `${maxSourceShare} is no share; it must be above 0, up to 1`;
+  return reject("FIELD_INVALID", `${FIELD}.max_source_weight`, message);
+}
+
+interface Share {
+  readonly version: Version;
+  readonly release: Release;
+}
+
+function checkVersion(state: FleetState, spec: ServiceSpec, { version, release }: Share): Check {
+  const field = `${FIELD}.share_weights[${version.slice(0, 80)}]`;
+  const share = release.shares[version] ?? 0;
+  if (!(share >= 0 && share <= 1)) return reject("FIELD_INVALID", field, `${share} is no share; it must be 0 to 1`);
+  if (version === spec.stableVersion)
+    return reject("FIELD_INVALID", field, "is the stable version, which gets what the others leave; leave it out");
+  const running = spec.deployments.filter((found) => found.version === version).map(({ cluster }) => cluster);
+  if (running.length === 0)
+    return reject("UNKNOWN_DESTINATION", field, `version ${version} is deployed nowhere; deploy it, or leave it out`);
+  if (share > release.maxSourceShare + NOISE) {
+    const message = `is ${percent(release.maxSourceShare)}, but ${version} shall get ${percent(share)} of all requests; give it at least as much`;
+    return reject("FIELD_INVALID", `${FIELD}.max_source_weight`, message);
+  }
+  if (share === 0 || servesSomebody(state, spec, running)) return PASSED;
+  const message = `the policy lets ${version} serve nobody where it runs (${running.join(", ")}); deploy it where it is allowed`;
+  return reject("POLICY_FORBIDS", field, message);
+}
+
+function servesSomebody(state: FleetState, spec: ServiceSpec, running: readonly ClusterId[]): boolean {
+  const sources = [...state.clusters.keys()];
+  return running.some((destination) =>
+    sources.some((source) => ruleAgainst({ source, destination }, spec, state) === undefined),
+  );
+}
+
+function percent(share: number): string {
+  return `${Number((share * 100).toFixed(4))} %`;
+}
