@@ -3,7 +3,9 @@ import { keyOf } from "../model/destination.ts";
 import type { ClusterId } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
 import { costOfSplits } from "./cost.ts";
+import { limitOf } from "./limits.ts";
 import type { SourceOutlook } from "./outlook.ts";
+import { losesRoom } from "./reserve.ts";
 import type { Planning, Target } from "./target.ts";
 import { capacitiesOf, drainingWeight, forbiddenWeight, loadsOf, lostWeight, strayedWeight } from "./target.ts";
 
@@ -13,7 +15,7 @@ const LIMIT_SLACK = 0.02;
 /**
  * Where the sources are to come to: their targets, or, where a move would gain callers less than `moveGainMin` of what they
  * spend, where they are. A source that has nothing yet, loses something, must leave something, sends what its policy wants
- * elsewhere, or returns step by step makes all move, and so does a limit that is exceeded now and would be kept. What
+ * elsewhere, or returns step by step makes all move, and so does a limit that is exceeded now and would be kept, or a loss for which there is no room now and would be. What
  * somebody pinned is not weighed.
  */
 export function worthwhile(targets: readonly Target[], planning: Planning): readonly Target[] {
@@ -30,11 +32,16 @@ export function worthwhile(targets: readonly Target[], planning: Planning): read
     ]),
   );
   if (excessRps(now, planning) > excessRps(then, planning)) return targets;
+  if (losesRoom(aimsOf(now, sources), planning)) return targets;
   const [spentMs, leastMs] = [costOfSplits(now, sources, valuation), costOfSplits(then, sources, valuation)];
   if (spentMs === undefined || leastMs === undefined || spentMs === 0) return targets;
   const gain = (spentMs - leastMs) / spentMs;
   if (gain >= settings.moveGainMin) return targets;
   return targets.map((target) => (isPinned(target) ? target : staying(target, gain)));
+}
+
+function aimsOf(splits: ReadonlyMap<ClusterId, Split>, sources: readonly SourceOutlook[]) {
+  return sources.map((source) => ({ source, split: splits.get(source.cluster) ?? [] }));
 }
 
 function mustMove(source: SourceOutlook): boolean {
@@ -56,13 +63,13 @@ function staying(target: Target, gain: number): Target {
 }
 
 /** Requests per second that splits put on destinations beyond their limits. */
-function excessRps(splits: ReadonlyMap<ClusterId, Split>, { sources, settings }: Planning): number {
+function excessRps(splits: ReadonlyMap<ClusterId, Split>, { sources, settings, reserve }: Planning): number {
   const loads = loadsOf(splits, sources);
   const capacities = capacitiesOf(sources);
   return [...loads]
     .toSorted(([a], [b]) => compareNames(a, b))
     .reduce((sum, [key, loadRps]) => {
-      const limitRps = (capacities.get(key) ?? Infinity) * settings.utilisationMax;
+      const limitRps = limitOf({ key, capacityRps: capacities.get(key) }, { ...settings, ...reserve });
       return sum + Math.max(0, loadRps - limitRps * (1 + LIMIT_SLACK));
     }, 0);
 }

@@ -1,5 +1,4 @@
 import type { DestinationKey } from "../model/destination.ts";
-import type { Offer } from "./eligible.ts";
 
 /** What bounds how far destinations are filled. */
 export interface Filling {
@@ -9,8 +8,14 @@ export interface Filling {
   readonly limitsRps?: ReadonlyMap<DestinationKey, number>;
 }
 
+/** A destination, and what it can serve; undefined: nobody knows. */
+export interface Limited {
+  readonly key: DestinationKey;
+  readonly capacityRps?: number | undefined;
+}
+
 /** Most requests per second that planning sends a destination while there is room; Infinity where nobody knows its capacity. */
-export function limitOf({ key, capacityRps }: Pick<Offer, "key" | "capacityRps">, filling: Filling): number {
+export function limitOf({ key, capacityRps }: Limited, filling: Filling): number {
   const own = (capacityRps ?? Infinity) * filling.utilisationMax;
   return Math.min(own, filling.limitsRps?.get(key) ?? Infinity);
 }

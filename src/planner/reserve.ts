@@ -26,6 +26,9 @@ export interface SettledWithReserve extends Settled {
   readonly reserve?: Reserve;
 }
 
+/** What a source sends, or is to send. */
+type Aim = Pick<Target, "source" | "split">;
+
 interface Judged extends Divided {
   readonly settled: Settled;
   readonly missed: readonly (Missed & { readonly cluster: ClusterId })[];
@@ -53,6 +56,15 @@ export function settleKeepingRoom(wishes: readonly Wish[], planning: Planning): 
   return { ...divided.settled, reserve: { ...reserveOf(limitsRps, { own, places }), survived, unsurvived } };
 }
 
+/** Whether splits leave no room for a loss that others would leave room for, of those that the policy names. */
+export function losesRoom(aims: readonly Aim[], planning: Planning): boolean {
+  const clusters = planning.reserve?.survived ?? [];
+  if (clusters.length === 0) return false;
+  const places = placesOf(aims.map(({ source }) => source.offers));
+  const own = places.capacitiesRps.map((capacityRps) => capacityRps * planning.settings.utilisationMax);
+  return missedOf(aims, { clusters, places, own }, planning).length > 0;
+}
+
 /** Clusters that serve the service, or are told to, and whose loss its policy names. */
 function namedClusters({ service, state }: Planning): readonly ClusterId[] {
   const policy = policyOf(service.spec);
@@ -76,25 +88,43 @@ function reserveOf(limits: Limits, { own, places }: Rooms): Reserve {
   return { limitsRps: new Map(lowered), survived: [], unsurvived: [] };
 }
 
-/** Judges targets by the destinations' own limits: what is kept free is there to be used. */
-function judgeOf({ clusters, places, own }: Rooms & { readonly clusters: readonly ClusterId[] }, planning: Planning) {
-  const grainRps = planning.sources.reduce((sum, { demandRps }) => sum + demandRps, 0) * ROUNDING;
+interface Losses extends Rooms {
+  readonly clusters: readonly ClusterId[];
+}
+
+function judgeOf(losses: Losses, planning: Planning): (settled: Settled) => Judged {
+  const { places, own } = losses;
   const shortAnew = shortAnewOf(planning);
   let plainRps: readonly number[] | undefined;
-  return (settled: Settled): Judged => {
+  return (settled) => {
     const loadsRps = loadsAt(places, settled.targets);
     const mostRps = (plainRps ??= loadsRps);
-    const isOverfull = loadsRps.some((load, at) => load > Math.max(own[at] ?? Infinity, mostRps[at] ?? 0) + grainRps);
-    const missed = clusters.flatMap((cluster) => {
-      const parties = partiesLosing(cluster, { places, planning, targets: settled.targets });
-      const left = own.map((limit, at) => Math.max(0, limit - (loadsRps[at] ?? 0)));
-      const { shortRps: shortAtOnceRps } = shortage(parties, left);
-      if (shortAtOnceRps <= grainRps) return [];
-      const refuges = [...new Set(parties.flatMap((party) => party.places))].filter((at) => own[at] !== Infinity);
-      return [{ cluster, shortAtOnceRps, shortRps: shortAnew(cluster), refuges }];
-    });
+    const isOverfull = loadsRps.some(
+      (load, at) => load > Math.max(own[at] ?? Infinity, mostRps[at] ?? 0) + grainOf(planning),
+    );
+    const missed = missedOf(settled.targets, losses, planning).map((loss) => ({
+      ...loss,
+      shortRps: shortAnew(loss.cluster),
+    }));
     return { settled, loadsRps, missed, isOverfull };
   };
+}
+
+function grainOf({ sources }: Planning): number {
+  return sources.reduce((sum, { demandRps }) => sum + demandRps, 0) * ROUNDING;
+}
+
+/** Losses that leave requests without room at once, by the destinations' own limits: what is kept free is there to be used. */
+function missedOf(aims: readonly Aim[], { clusters, places, own }: Losses, planning: Planning) {
+  const loadsRps = loadsAt(places, aims);
+  const left = own.map((limit, at) => Math.max(0, limit - (loadsRps[at] ?? 0)));
+  return clusters.flatMap((cluster) => {
+    const parties = partiesLosing(cluster, { places, planning, aims });
+    const { shortRps: shortAtOnceRps } = shortage(parties, left);
+    if (shortAtOnceRps <= grainOf(planning)) return [];
+    const refuges = [...new Set(parties.flatMap((party) => party.places))].filter((at) => own[at] !== Infinity);
+    return [{ cluster, shortAtOnceRps, refuges }];
+  });
 }
 
 /** What each loss leaves without room when everybody is divided anew; each is found once. */
@@ -109,9 +139,9 @@ function shortAnewOf({ state, service, settings }: Planning): (lost: ClusterId) 
   };
 }
 
-function loadsAt({ indices, destinations }: Places, targets: readonly Target[]): readonly number[] {
+function loadsAt({ indices, destinations }: Places, aims: readonly Aim[]): readonly number[] {
   const loads = destinations.map(() => 0);
-  for (const { source, split } of targets)
+  for (const { source, split } of aims)
     for (const { destination, weight } of split) {
       const at = indices.get(keyOf(destination));
       if (at !== undefined) loads[at] = (loads[at] ?? 0) + (weight / WEIGHT_TOTAL) * source.demandRps;
@@ -119,18 +149,18 @@ function loadsAt({ indices, destinations }: Places, targets: readonly Target[]):
   return loads;
 }
 
-interface Aim {
+interface Losing {
   readonly places: Places;
   readonly planning: Planning;
-  readonly targets: readonly Target[];
+  readonly aims: readonly Aim[];
 }
 
 /** Requests that a loss leaves without a destination, and where each may go at once, under what is left of its ceilings. */
-function partiesLosing(lost: ClusterId, { places, planning, targets }: Aim): readonly Party[] {
+function partiesLosing(lost: ClusterId, { places, planning, aims }: Losing): readonly Party[] {
   const { stableVersion } = planning.service.spec;
   const policy = policyOf(planning.service.spec);
-  return targets.flatMap((target) => {
-    const { source, split } = target;
+  return aims.flatMap((aim) => {
+    const { source, split } = aim;
     const leaving = split.filter(({ destination, weight }) => destination.cluster === lost && weight > 0);
     if (leaving.length === 0 || source.demandRps === 0) return [];
     const openings = openingsWithout(lost, { home: source.cluster, offers: source.offers, policy });
@@ -139,7 +169,7 @@ function partiesLosing(lost: ClusterId, { places, planning, targets }: Aim): rea
       return {
         rps: (weight / WEIGHT_TOTAL) * source.demandRps,
         places: offers.map(({ key }) => places.indices.get(key) ?? 0),
-        ceilingsRps: offers.map((offer) => leftUnderCeiling(offer, target, planning.state)),
+        ceilingsRps: offers.map((offer) => leftUnderCeiling(offer, aim, planning.state)),
       };
     });
   });
@@ -149,7 +179,7 @@ function partiesLosing(lost: ClusterId, { places, planning, targets }: Aim): rea
  * What a destination may still get of a source, rps, once the source is at its target: what holds a destination to what it has
  * will hold it to what the target leaves it.
  */
-function leftUnderCeiling(offer: Offer, { source, split }: Target, state: FleetState): number {
+function leftUnderCeiling(offer: Offer, { source, split }: Aim, state: FleetState): number {
   const has = weightOf(split, offer.destination);
   const cluster = state.clusters.get(offer.destination.cluster);
   // One that has everything now is held as well, though its ceiling does not tell.

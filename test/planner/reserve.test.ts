@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { ServicePolicy } from "../../src/model/fleet-document.ts";
 import type { FleetState } from "../../src/model/fleet.ts";
 import type { ClusterId } from "../../src/model/ids.ts";
 import { aFleet, loads, planned, planOf, UNPACED } from "./planning-fleet.ts";
@@ -84,5 +85,32 @@ describe("reasons of a plan that is to survive losses", () => {
     expect(reserveReasons(pinned)).toEqual([
       "home home: surviveLossOf asks that the loss of home be survived; 30 rps would find no room at once, and would only once everybody is divided anew",
     ]);
+  });
+});
+
+describe("the dead band", () => {
+  // `door` can serve itself, and nobody else: it is quarantined. Where it is, it is nearly as well off as at home.
+  const settings = { ...UNPACED, allocation: "optimum", moveGainMin: 0.99 } as const;
+  const away = (policy: Partial<ServicePolicy>) =>
+    aFleet(
+      {
+        door: { demandRps: 50, versions: { v1: 100 }, rttMs: { near: 1, home: 90 }, state: { isQuarantined: true } },
+        home: { demandRps: 60, versions: { v1: 100 }, rttMs: { near: 50 } },
+        near: { versions: { v1: 100 } },
+      },
+      {
+        policy,
+        released: { door: { "near/v1": 10_000 }, home: { "home/v1": 10_000 }, near: { "near/v1": 10_000 } },
+      },
+    );
+
+  it("holds back what gains too little", () => {
+    expect(planned(planOf(away({}), settings), "door")).toEqual({ "near/v1": 10_000 });
+  });
+
+  it("does not hold back what makes room for a loss", () => {
+    // 80 - 50 = 30 of the 60 rps of `home` would find room; what leaves `near` makes 20 rps, 4000 of 10000, or less of the 50.
+    const stays = planned(planOf(away({ surviveLossOf: HOME }), settings), "door")["near/v1"] ?? 0;
+    expect(stays).toBeLessThanOrEqual(4_000);
   });
 });
