@@ -141,7 +141,10 @@ export interface Codec {
 
 /** Computes proposals beside the writer loop. May take long; holds nothing up. */
 export interface PlanRunner {
-  /** Plans the named services on an immutable snapshot. Throws when the run failed or took too long. */
+  /**
+   * Plans the named services on an immutable snapshot; by what needs no search where that failed or took too long. Throws when
+   * that failed too.
+   */
   plan(state: FleetState, services: readonly ServiceId[], observed: Observed): Promise<PlanRun>;
   close(): Promise<void>;
 }
@@ -151,6 +154,8 @@ export interface PlanRun {
   readonly proposals: readonly Proposal[];
   /** Values of every route set that a proposal names. */
   readonly routeSets: Readonly<Record<RouteSetHash, RouteSet>>;
+  /** Why there was no search for the optimum; undefined: there was. */
+  readonly withoutSearch?: string;
 }
 
 /** Where the engine's events go: a fixed phrase, data in fields. Pino fits. */

@@ -61,6 +61,8 @@ export class Ticker {
       const due = decider.dueServices(state, observed, settings);
       if (due.length === 0) return;
       const run = await runner.plan(state, due, observed);
+      const { withoutSearch: cause } = run;
+      if (cause !== undefined) logger.warn({ cause, services: due.length }, "planned without a search for the optimum");
       if (!signal.aborted && this.#parts.writer.isLeading()) await this.#propose(run, signal);
     } catch (error) {
       // Nothing is lost: what is due stays due until a proposal is committed.

@@ -19,26 +19,43 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
-/** Plans in a worker thread, so that a long computation holds up neither writes nor heartbeats. */
+/**
+ * Plans in a worker thread, so that a long computation holds up neither writes nor heartbeats. A run that fails or takes too
+ * long is made again without a search for the optimum, once.
+ */
 export function startPlanRunner(options: PlanWorkerOptions): PlanRunner {
   const runner = new PlanWorkerRunner(options);
   return {
-    plan: async (state, services) => await runner.run({ state, services }),
+    plan: async (state, services) => await runner.plan({ state, services }),
     close: async () => await runner.close(),
   };
 }
+
+/** Most characters of a fault's first line that the reasons of a plan repeat. */
+const FAULT_CHARACTERS_MAX = 200;
 
 class PlanWorkerRunner {
   readonly #options: PlanWorkerOptions;
   readonly #waiting = new Map<number, Waiting>();
   #worker: Worker | undefined;
   #runs = 0;
+  #isClosed = false;
 
   constructor(options: PlanWorkerOptions) {
     this.#options = options;
   }
 
-  async run(task: Omit<PlanTask, "run">): Promise<PlanRun> {
+  async plan(task: Pick<PlanTask, "state" | "services">): Promise<PlanRun> {
+    try {
+      return await this.#run(task);
+    } catch (error) {
+      if (this.#isClosed || this.#options.settings.allocation === "waterfall") throw error;
+      const withoutSearch = faultText(error);
+      return { ...(await this.#run({ ...task, withoutSearch })), withoutSearch };
+    }
+  }
+
+  async #run(task: Omit<PlanTask, "run">): Promise<PlanRun> {
     this.#runs += 1;
     const run = this.#runs;
     const worker = this.#worker ?? this.#start();
@@ -53,6 +70,7 @@ class PlanWorkerRunner {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#end(new Error("the planner stops"));
   }
 
@@ -88,6 +106,11 @@ class PlanWorkerRunner {
     this.#waiting.clear();
     await worker?.terminate();
   }
+}
+
+function faultText(error: unknown): string {
+  const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+  return line.slice(0, FAULT_CHARACTERS_MAX);
 }
 
 /** The worker has this file's extension: `.ts` as source, `.js` as built. */

@@ -6,7 +6,7 @@ import type { FleetState } from "../model/fleet.ts";
 import type { ServiceId } from "../model/ids.ts";
 import { assert } from "../model/result.ts";
 import type { Settings } from "../model/settings.ts";
-import { planServices } from "../planner/plan.ts";
+import { planServices, planWithoutSearch } from "../planner/plan.ts";
 import { codec } from "../wire/codec.ts";
 
 /** What the planner's main thread sends in. */
@@ -14,6 +14,8 @@ export interface PlanTask {
   readonly run: number;
   readonly state: FleetState;
   readonly services: readonly ServiceId[];
+  /** Why nothing may be searched for; undefined: the best may be. */
+  readonly withoutSearch?: string;
 }
 
 /** What the worker sends back: the run, or why there is none. */
@@ -30,9 +32,13 @@ function serve(port: MessagePort, { settings }: PlanWorkerData): void {
   port.on("message", (task: PlanTask) => port.postMessage(answerTo(task, settings)));
 }
 
-function answerTo({ run, state, services }: PlanTask, settings: Settings): PlanAnswer {
+function answerTo({ run, state, services, withoutSearch: because }: PlanTask, settings: Settings): PlanAnswer {
   try {
-    return { run, result: planRunOf(planServices(state, services, settings), codec) };
+    const plannings =
+      because === undefined
+        ? planServices(state, services, settings)
+        : planWithoutSearch(state, services, { settings, because });
+    return { run, result: planRunOf(plannings, codec) };
   } catch (error) {
     // A bug in planning must not end the worker for the services it does not concern.
     return { run, failure: error instanceof Error ? (error.stack ?? error.message) : String(error) };

@@ -61,6 +61,21 @@ export interface Weighed {
   readonly elsewhere?: { readonly destination: Destination; readonly costMs: number };
 }
 
+/**
+ * How a division was found: the first of these that can be had and that none of the later ones beats.
+ * - `optimum`: where way, price and queues together cost all callers least;
+ * - `waterfall`: nearest first, each filled to its limit;
+ * - `locality-failover`: at home, or all to the nearest that serves.
+ */
+export type Rung = "optimum" | "waterfall" | "locality-failover";
+
+/** Why a division is not the optimum that was asked for. */
+export interface Descent {
+  readonly rung: Exclude<Rung, "optimum">;
+  /** A clause without a full stop. */
+  readonly because: string;
+}
+
 /** What an allocator answers. A flow without any destination at all has no placement. */
 export interface Allocation {
   readonly placements: readonly Placement[];
@@ -69,6 +84,10 @@ export interface Allocation {
    * room are missing.
    */
   readonly overload: ReadonlyMap<Version, number>;
+  /** Largest certified gap of what was searched for, as a share of what callers spend; undefined: nothing was. */
+  readonly gap?: number;
+  /** Why this is not the optimum that was asked for; undefined: it is, or nobody asked. */
+  readonly descent?: Descent;
 }
 
 /**

@@ -15,43 +15,54 @@ export function wayMs({ rttMs, egressDollarsPerGb }: Offer, valuation: Valuation
   return rttMs + (valuation === undefined ? 0 : priceMs(egressDollarsPerGb, valuation));
 }
 
-/** As declared; else that of servers whose requests take a usual time; nothing known: latency that does not depend on load. */
-export function curveOf(offer: Offer | undefined): LoadCurve {
-  if (offer?.curve !== undefined) return offer.curve;
-  if (offer?.capacityRps === undefined) return { kind: "polynomial", baseMs: 0, coefficient: 0, exponent: 1 };
-  const servers = serversFor(offer.capacityRps, DEFAULT_MEAN_WORK_MS);
-  return {
-    kind: "queue",
-    servers,
+/**
+ * As declared, for as many servers as the capacity says, which wins; a capacity alone is that of servers whose requests take a
+ * usual time; nothing known: that time, whatever the load.
+ */
+export function curveOf(offer: Pick<Offer, "curve" | "capacityRps"> | undefined): LoadCurve {
+  const { curve, capacityRps } = offer ?? {};
+  if (capacityRps === undefined)
+    return curve ?? { kind: "polynomial", baseMs: DEFAULT_MEAN_WORK_MS, coefficient: 0, exponent: 1 };
+  const { meanWorkMs, squaredVariation } = curve ?? {
     meanWorkMs: DEFAULT_MEAN_WORK_MS,
     squaredVariation: DEFAULT_SQUARED_VARIATION,
   };
+  return { kind: "queue", servers: serversFor(capacityRps, meanWorkMs), meanWorkMs, squaredVariation };
+}
+
+/** What all callers of a service spend, ms * requests per second. */
+export interface Spending {
+  /** Ways and their prices. */
+  readonly waysMs: number;
+  /** That, and work and queues where they go. */
+  readonly spentMs: number;
 }
 
 /**
- * What all callers of a service spend with these splits, ms * requests per second: ways, their prices and queues. Overload
- * is reckoned as the optimiser does. Undefined where a split names what its source was not offered.
+ * What callers spend with these splits. Overload is reckoned as the optimiser does. Undefined where a split names what its
+ * source was not offered.
  */
-export function costOfSplits(
+export function spendingOf(
   splits: ReadonlyMap<ClusterId, Split>,
   sources: readonly SourceOutlook[],
   valuation: Valuation | undefined,
-): number | undefined {
+): Spending | undefined {
   const loads = new Map<DestinationKey, { readonly offer: Offer; loadRps: number }>();
-  let ways = 0;
+  let waysMs = 0;
   for (const { cluster, demandRps, offers } of sources) {
     for (const { destination, weight } of splits.get(cluster) ?? []) {
       const offer = offers.find(({ key }) => key === keyOf(destination));
       if (offer === undefined) return undefined;
       const rps = (weight / WEIGHT_TOTAL) * demandRps;
-      ways += rps * wayMs(offer, valuation);
+      waysMs += rps * wayMs(offer, valuation);
       const load = loads.get(offer.key) ?? { offer, loadRps: 0 };
       load.loadRps += rps;
       loads.set(offer.key, load);
     }
   }
   // Sums must not depend on the order in which sources name their destinations.
-  return [...loads]
+  const spentMs = [...loads]
     .toSorted(([a], [b]) => compareNames(a, b))
-    .reduce((sum, [, { offer, loadRps }]) => sum + costAt(costCurveOf(curveOf(offer)), loadRps), ways);
+    .reduce((sum, [, { offer, loadRps }]) => sum + costAt(costCurveOf(curveOf(offer)), loadRps), waysMs);
+  return { waysMs, spentMs };
 }

@@ -24,15 +24,16 @@ function allocate(problem: Problem): Allocation {
   const flows = movingFlows(problem);
   const isKnown = ({ source }: Flow): boolean => demandOf(books, source) > 0;
   const known = flows.filter(isKnown);
+  let gap: number | undefined;
   for (const round of ROUNDS) {
     const open = known.filter((flow) => books.ledger.rest(flow) > 0);
     if (open.length === 0) break;
-    solve(pairsOf(open, books.table, round), round, books);
+    gap = Math.max(gap ?? 0, solve(pairsOf(open, books.table, round), round, books));
   }
   const unknown = flows.filter((flow) => !isKnown(flow));
   // What is too little to be told from the noise of arithmetic is left by the rounds above, and finds its place here.
   pour([...unknown, ...known], books.ledger, books.table);
-  return { placements: books.ledger.placements(), overload: books.ledger.overload };
+  return { placements: books.ledger.placements(), overload: books.ledger.overload, ...(gap !== undefined && { gap }) };
 }
 
 interface Books {
@@ -57,14 +58,16 @@ interface Grid {
   readonly pairs: readonly (readonly (Pair | undefined)[])[];
 }
 
-function solve(pairs: readonly Pair[], round: Round, books: Books): void {
-  if (pairs.length === 0) return;
+/** Places what the round has room for; gives back the certified gap. */
+function solve(pairs: readonly Pair[], round: Round, books: Books): number {
+  if (pairs.length === 0) return 0;
   const grid = gridOf(pairs);
   const problem = transportOf(grid, round, books);
   const plan = optimise(problem);
   for (const [flow, row] of grid.pairs.entries())
     for (const [place, pair] of row.entries())
       if (pair !== undefined) placePart({ pair, flow, place }, { plan, problem, grid, round }, books);
+  return plan.gap;
 }
 
 function gridOf(pairs: readonly Pair[]): Grid {

@@ -7,9 +7,10 @@ import type { Reason, RouteSet, Urgency } from "../model/plan.ts";
 import { assert } from "../model/result.ts";
 import type { Settings } from "../model/settings.ts";
 import { waterfall } from "./allocate.ts";
+import type { Allocator } from "./allocate.ts";
 import { worthwhile } from "./dead-band.ts";
 import { fallbacksOf } from "./fallback.ts";
-import { optimum } from "./optimum.ts";
+import { ladder, ladderWithoutSearch } from "./ladder.ts";
 import { outlookOf } from "./outlook.ts";
 import type { SourceOutlook } from "./outlook.ts";
 import { explain } from "./reasons/explain.ts";
@@ -23,6 +24,7 @@ import { allowedOffers, capacitiesOf, forbiddenWeight, loadsOf, settle } from ".
 import type { Planning, Target } from "./target.ts";
 import { drainsOf, runningShifts } from "./urgency.ts";
 import { valuationOf } from "./valuation.ts";
+import type { Valuation } from "./valuation.ts";
 import { wavesOf } from "./waves.ts";
 import { emergencyWishOf, holdingShift, isConcerned, isInFlight, isResting, isRoutable, wishOf } from "./wishes.ts";
 
@@ -49,22 +51,47 @@ export function planServices(
   services: readonly ServiceId[],
   settings: Settings,
 ): readonly ServicePlanning[] {
+  const search = settings.allocation === "optimum" ? ladder : waterfall;
+  return planEach(state, services, (service) => planService(state, service, { settings, allocator: search }));
+}
+
+/** The same by what needs no search, for want of time; `because` is said in the reasons. */
+export function planWithoutSearch(
+  state: FleetState,
+  services: readonly ServiceId[],
+  { settings, because }: { readonly settings: Settings; readonly because: string },
+): readonly ServicePlanning[] {
+  const allocator = settings.allocation === "optimum" ? ladderWithoutSearch(because) : waterfall;
+  return planEach(state, services, (service) => planService(state, service, { settings, allocator }));
+}
+
+function planEach(
+  state: FleetState,
+  services: readonly ServiceId[],
+  plan: (service: ServiceState) => ServicePlanning,
+): readonly ServicePlanning[] {
   return [...new Set(services)].toSorted(compareNames).flatMap((name) => {
     const service = state.services.get(name);
-    return service === undefined ? [] : [planService(state, service, settings)];
+    return service === undefined ? [] : [plan(service)];
   });
 }
 
+/** What services are divided by. */
+interface Means {
+  readonly settings: Settings;
+  readonly allocator: Allocator;
+}
+
 /** Who is eligible → where to → how far now → what if somebody is lost → in which order, and why. */
-function planService(state: FleetState, service: ServiceState, settings: Settings): ServicePlanning {
+function planService(state: FleetState, service: ServiceState, means: Means): ServicePlanning {
   const sources = outlookOf(state, service).filter(isRoutable);
-  const bare: Planning = { state, service, settings, ...aimOf(service, settings, sources), sources };
+  const bare: Planning = { state, service, ...means, valuation: valuationFor(service, sources), sources };
   const wishes = sources.map((source) => wishOf(source, bare));
   const { targets: wanted, overload, ...kept } = settleKeepingRoom(wishes, bare);
   const planning: Planning = { ...bare, ...kept };
   const isEmergency = wanted.some((target) => isConcerned(target, planning));
   const calm = isEmergency ? "emergency" : calmUrgency(planning);
-  const isWeighed = calm === "routine" && settings.allocation === "optimum";
+  const isWeighed = calm === "routine" && means.settings.allocation === "optimum";
   const targets = isWeighed ? worthwhile(wanted, planning) : wanted;
   // What is kept free for a loss is there to be used by one.
   const rescue = isEmergency ? rescueOf(targets, bare) : undefined;
@@ -83,14 +110,9 @@ function planService(state: FleetState, service: ServiceState, settings: Setting
   };
 }
 
-/** What the service is divided by, and what its bytes weigh. */
-function aimOf(
-  { spec }: ServiceState,
-  { allocation }: Settings,
-  sources: readonly SourceOutlook[],
-): Pick<Planning, "allocator" | "valuation"> {
-  const prices = () => sources.flatMap(({ offers }) => offers.map(({ egressDollarsPerGb }) => egressDollarsPerGb));
-  return { allocator: allocation === "optimum" ? optimum : waterfall, valuation: valuationOf(spec, prices) };
+/** What the service's bytes weigh. */
+function valuationFor({ spec }: ServiceState, sources: readonly SourceOutlook[]): Valuation {
+  return valuationOf(spec, () => sources.flatMap(({ offers }) => offers.map((offer) => offer.egressDollarsPerGb)));
 }
 
 /** What an emergency makes of the sources: lost and aborted shares move at once, nothing else moves. */

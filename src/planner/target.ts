@@ -4,7 +4,7 @@ import type { FleetState, ServiceState } from "../model/fleet.ts";
 import type { ClusterId } from "../model/ids.ts";
 import type { Settings } from "../model/settings.ts";
 import { assert } from "../model/result.ts";
-import type { Allocation, Allocator, Flow, Placement } from "./allocate.ts";
+import type { Allocation, Allocator, Descent, Flow, Placement } from "./allocate.ts";
 import { apportion } from "./apportion.ts";
 import { isOpen } from "./bounds.ts";
 import type { Offer } from "./eligible.ts";
@@ -56,8 +56,16 @@ export interface Target {
   readonly split: Split;
   readonly kept: ReadonlyMap<DestinationKey, number>;
   readonly placements: readonly Placement[];
-  /** Gain, as a share of what callers spend, for which it was not worth moving; undefined: it was, or nobody asked. */
-  readonly passedUp?: number;
+  /** Gain for which it was not worth moving; undefined: it was, or nobody asked. */
+  readonly passedUp?: PassedUp;
+  /** Why it was not divided as well as can be; undefined: it was, or nobody asked. */
+  readonly descent?: Descent;
+}
+
+/** A gain that was passed up, and the least that would have been taken, as shares of what callers spend. */
+export interface PassedUp {
+  readonly gain: number;
+  readonly gainMin: number;
 }
 
 /** Destinations that serve a source, whatever their ceilings. */
@@ -112,7 +120,7 @@ export function settle(
   wishes: readonly Wish[],
   { service, settings, allocator, valuation, reserve }: Planning,
 ): Settled {
-  const { placements, overload } = allocator.allocate({
+  const { placements, overload, descent } = allocator.allocate({
     service: service.spec.service,
     stableVersion: service.spec.stableVersion,
     sources: wishes.map(({ source, kept }) => ({
@@ -127,7 +135,10 @@ export function settle(
     valuation,
   });
   const placed = Map.groupBy(placements, ({ flow }) => flow.source);
-  const targets = wishes.map((wish) => targetOf(wish, placed.get(wish.source.cluster) ?? [], service));
+  const targets = wishes.map((wish) => ({
+    ...targetOf(wish, placed.get(wish.source.cluster) ?? [], service),
+    ...(descent !== undefined && { descent }),
+  }));
   return { targets, overload };
 }
 

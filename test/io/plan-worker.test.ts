@@ -8,6 +8,8 @@ import { startPlanRunner } from "../../src/io/plan-worker-runner.ts";
 import { EMPTY_FLEET } from "../../src/model/fleet.ts";
 import type { ServiceId } from "../../src/model/ids.ts";
 import { DEFAULT_SETTINGS } from "../../src/model/settings.ts";
+import { checkPlan } from "../../src/planner/check.ts";
+import { CHECKOUT, committed, planOf, threeClusters } from "../planner/planning-fleet.ts";
 
 const observed = { atMs: 0, collectingForMs: 0, clusters: {} };
 const services = ["shop/checkout" as ServiceId];
@@ -42,12 +44,40 @@ describe("planning in a worker", () => {
     await expect(runner.plan(EMPTY_FLEET, services, observed)).rejects.toThrow("planning took longer than 300 ms");
   });
 
-  it("tells when a run fails, and goes on", async () => {
+  it("tells when a run fails without a search too, and goes on", async () => {
     const code = `parentPort.on("message", ({ run }) =>
-      parentPort.postMessage(run === 1 ? { run, failure: "no route" } : { run, result: { proposals: [], routeSets: {} } }));`;
+      parentPort.postMessage(run <= 2 ? { run, failure: "no route" } : { run, result: { proposals: [], routeSets: {} } }));`;
     runner = startWith(code, 5_000);
     await expect(runner.plan(EMPTY_FLEET, services, observed)).rejects.toThrow("no route");
     expect(await runner.plan(EMPTY_FLEET, services, observed)).toEqual({ proposals: [], routeSets: {} });
+  });
+
+  it.each([
+    ["fails", `parentPort.postMessage({ run, failure: "a bug\\n    at somewhere" })`, "a bug"],
+    ["takes too long", `while (true);`, "planning took longer than 5000 ms"],
+    ["crashes", `throw new Error("out of luck")`, "out of luck"],
+  ])("does without the optimum where the search for it %s, and every reason says why", async (_what, fault, because) => {
+    // The product's own worker, but for what becomes of searches.
+    const product = new URL("../../src/io/plan-worker.ts", import.meta.url);
+    const code = `
+      const on = parentPort.on.bind(parentPort);
+      parentPort.on = (name, listener) => on(name, (task) => {
+        if (task.withoutSearch !== undefined) return listener(task);
+        const { run } = task;
+        ${fault};
+      });
+      await import(${JSON.stringify(product.href)});`;
+    runner = startWith(code, 5_000);
+    const fleet = threeClusters({}, { demandRps: 500 });
+    const run = await runner.plan(fleet, [CHECKOUT], observed);
+    expect(run.withoutSearch).toBe(because);
+    const [proposal] = run.proposals;
+    const texts = proposal?.plan.reasons.map(({ text }) => text) ?? [];
+    expect(texts.length).toBeGreaterThan(0);
+    for (const text of texts) expect(text).toContain(`; by Waterfall: ${because}`);
+    const { state, plan } = committed(fleet, planOf(fleet, { ...DEFAULT_SETTINGS, allocation: "waterfall" }));
+    expect(proposal?.plan.routeSets).toEqual(plan.routeSets);
+    expect(checkPlan(state, plan, DEFAULT_SETTINGS).ok).toBe(true);
   });
 
   it("outlives a worker that crashes", async () => {

@@ -10,7 +10,7 @@ import type { SourceOutlook } from "../outlook.ts";
 import { policyOf, ruleText } from "../policy.ts";
 import type { Step } from "../step.ts";
 import { newestShiftOf, runningShiftOf, stepLimitOf } from "../step-limit.ts";
-import type { Planning, Target } from "../target.ts";
+import type { PassedUp, Planning, Target } from "../target.ts";
 import { allowedOffers, servingOffers } from "../target.ts";
 import { isInFlight } from "../wishes.ts";
 import { reserveTexts } from "./reserve.ts";
@@ -106,7 +106,7 @@ function keptReasons(destination: Destination, { target }: Explanation, planning
   const kept = target.kept.get(keyOf(destination)) ?? 0;
   if (kept === 0) return [];
   const { cluster } = target.source;
-  if (target.passedUp !== undefined) return [["pinned", passedUpText(kept, target.passedUp, planning)]];
+  if (target.passedUp !== undefined) return [["pinned", passedUpText(kept, target.passedUp)]];
   const running = runningShiftOf(cluster, planning);
   if (running?.phase === "holding") return [["pinned", `held at ${kept} of 10000: shift ${running.shift} waits`]];
   if (isInFlight(target.source, planning)) {
@@ -119,8 +119,8 @@ function keptReasons(destination: Destination, { target }: Explanation, planning
   return [["pinned", `${by} set ${pin} of 10000 for ${cluster}`]];
 }
 
-function passedUpText(kept: number, gain: number, { settings }: Planning): string {
-  const [gained, least] = [perCent(gain * 10_000), perCent(settings.moveGainMin * 10_000)];
+function passedUpText(kept: number, { gain, gainMin }: PassedUp): string {
+  const [gained, least] = [perCent(gain * 10_000), perCent(gainMin * 10_000)];
   return `stays at ${kept} of 10000: moving would gain callers ${gained} of what they spend, and less than ${least} is not worth it`;
 }
 
@@ -131,7 +131,8 @@ function placedReasons(offer: Offer | undefined, explanation: Explanation, plann
   const factor = overload.get(offer.destination.version);
   const { utilisationMax } = planning.settings;
   const { isolation } = policyOf(planning.service.spec);
-  const context = { offer, source: target.source, utilisationMax, isolation, factor };
+  const { descent } = target;
+  const context = { offer, source: target.source, utilisationMax, isolation, factor, descent };
   const settled = target.placements.filter(({ destination }) => keyOf(destination) === offer.key);
   const rescued = (emergency?.placements ?? []).filter(({ destination }) => keyOf(destination) === offer.key);
   return [

@@ -2,7 +2,7 @@ import type { ClusterState, Ramp } from "../../model/cluster.ts";
 import type { ServicePolicy } from "../../model/fleet-document.ts";
 import { keyOf } from "../../model/destination.ts";
 import { unreachable } from "../../model/result.ts";
-import type { Placement } from "../allocate.ts";
+import type { Descent, Placement } from "../allocate.ts";
 import type { Loss, Offer } from "../eligible.ts";
 import type { SourceOutlook } from "../outlook.ts";
 
@@ -48,10 +48,22 @@ export interface PlacementContext {
   readonly isolation: ServicePolicy["isolation"];
   /** How far thresholds of the version had to be raised; undefined: not at all. */
   readonly factor: number | undefined;
+  /** Why the optimum was not to be had; undefined: it was, or nobody asked for it. */
+  readonly descent: Descent | undefined;
 }
 
 /** How a part of a source's traffic came to where it is, with the numbers. */
 export function placementText(placement: Placement, context: PlacementContext): string {
+  return `${mannerText(placement, context)}${descentText(context)}`;
+}
+
+function descentText({ descent }: PlacementContext): string {
+  if (descent === undefined) return "";
+  const name = descent.rung === "waterfall" ? "Waterfall" : "locality failover";
+  return `; by ${name}: ${descent.because}`;
+}
+
+function mannerText(placement: Placement, context: PlacementContext): string {
   const { flow, weight, manner } = placement;
   const { source, offer } = context;
   const amount = `${Math.round(weight)} of 10000 (${rpsText((weight / 10_000) * source.demandRps)})`;
