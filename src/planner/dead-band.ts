@@ -2,21 +2,21 @@ import type { Split } from "../model/destination.ts";
 import { keyOf } from "../model/destination.ts";
 import type { ClusterId } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
-import { costOfSplits } from "./cost.ts";
+import { spendingOf } from "./cost.ts";
 import { limitOf } from "./limits.ts";
 import type { SourceOutlook } from "./outlook.ts";
 import { losesRoom } from "./reserve.ts";
-import type { Planning, Target } from "./target.ts";
+import type { PassedUp, Planning, Target } from "./target.ts";
 import { capacitiesOf, drainingWeight, forbiddenWeight, loadsOf, lostWeight, strayedWeight } from "./target.ts";
 
 /** Plans fill limits to the brim: what exceeds one by less than this is no reason to move, or every flutter would be. */
 const LIMIT_SLACK = 0.02;
 
 /**
- * Where the sources are to come to: their targets, or, where a move would gain callers less than `moveGainMin` of what they
- * spend, where they are. A source that has nothing yet, loses something, must leave something, sends what its policy wants
- * elsewhere, or returns step by step makes all move, and so does a limit that is exceeded now and would be kept, or a loss for which there is no room now and would be. What
- * somebody pinned is not weighed.
+ * Where the sources are to come to: their targets, or, where a move would gain callers too little of what they spend, where
+ * they are: less than `moveGainMin`, or for a return `gainMinOfReturn`. A source that has nothing yet, loses something, must
+ * leave something, sends what its policy wants elsewhere, or returns step by step makes all move, and so does a limit that is
+ * exceeded now and would be kept, or a loss for which there is no room now and would be. What somebody pinned is not weighed.
  */
 export function worthwhile(targets: readonly Target[], planning: Planning): readonly Target[] {
   const { sources, settings, valuation, service } = planning;
@@ -33,11 +33,28 @@ export function worthwhile(targets: readonly Target[], planning: Planning): read
   );
   if (excessRps(now, planning) > excessRps(then, planning)) return targets;
   if (losesRoom(aimsOf(now, sources), planning)) return targets;
-  const [spentMs, leastMs] = [costOfSplits(now, sources, valuation), costOfSplits(then, sources, valuation)];
-  if (spentMs === undefined || leastMs === undefined || spentMs === 0) return targets;
-  const gain = (spentMs - leastMs) / spentMs;
-  if (gain >= settings.moveGainMin) return targets;
-  return targets.map((target) => (isPinned(target) ? target : staying(target, gain)));
+  const [here, there] = [spendingOf(now, sources, valuation), spendingOf(then, sources, valuation)];
+  if (here === undefined || there === undefined || here.spentMs === 0) return targets;
+  const gain = (here.spentMs - there.spentMs) / here.spentMs;
+  const gainMin = there.waysMs < here.waysMs ? gainMinOfReturn(now, then, planning) : settings.moveGainMin;
+  if (gain >= gainMin) return targets;
+  return targets.map((target) => (isPinned(target) ? target : staying(target, { gain: Math.max(0, gain), gainMin })));
+}
+
+type Splits = ReadonlyMap<ClusterId, Split>;
+
+/**
+ * Least gain for which requests come back nearer, to whom they had left for load: more than for any other move while somebody
+ * who gets more would be nearly full, for what sent them away once would soon do so again.
+ */
+function gainMinOfReturn(now: Splits, then: Splits, { sources, settings }: Planning): number {
+  const { moveGainMin, returnGainMin, returnFillMax, utilisationMax } = settings;
+  const [before, capacities] = [loadsOf(now, sources), capacitiesOf(sources)];
+  const isNearlyFull = [...loadsOf(then, sources)].some(([key, loadRps]) => {
+    const mostRps = (capacities.get(key) ?? Infinity) * utilisationMax * returnFillMax;
+    return loadRps > (before.get(key) ?? 0) && loadRps > mostRps;
+  });
+  return isNearlyFull ? Math.max(moveGainMin, returnGainMin) : moveGainMin;
 }
 
 function aimsOf(splits: ReadonlyMap<ClusterId, Split>, sources: readonly SourceOutlook[]) {
@@ -50,7 +67,7 @@ function mustMove(source: SourceOutlook): boolean {
   return source.now === undefined || isReturning || leaving > 0;
 }
 
-function staying(target: Target, gain: number): Target {
+function staying(target: Target, passedUp: PassedUp): Target {
   const { source, split } = target;
   const stays = source.now ?? split;
   return {
@@ -58,7 +75,7 @@ function staying(target: Target, gain: number): Target {
     split: stays,
     kept: new Map(stays.map(({ destination, weight }) => [keyOf(destination), weight])),
     placements: [],
-    passedUp: Math.max(0, gain),
+    passedUp,
   };
 }
 
