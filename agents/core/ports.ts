@@ -1,4 +1,4 @@
-import type { ClusterId, ServiceId } from "../../src/model/ids.ts";
+import type { ClusterId, ServiceId, Version } from "../../src/model/ids.ts";
 import type { Feature } from "../../src/model/cluster.ts";
 import type { DestinationKey } from "../../src/model/destination.ts";
 import type { Position } from "../../src/model/position.ts";
@@ -39,6 +39,19 @@ export interface Applied {
 export interface MeshWindow {
   readonly windowMs: number;
   readonly traffic: readonly TrafficRow[];
+  readonly utilisations: readonly UtilisationRow[];
+}
+
+/** How busy the endpoints of one version in this cluster say that they are. */
+export interface UtilisationRow {
+  readonly service: ServiceId;
+  readonly version: Version;
+  /** Busy share of them together, above 0 and up to 1. */
+  readonly utilisation: number;
+  /** Time that it is the mean of, in ms. */
+  readonly overMs: number;
+  /** How long ago that time began, in ms. */
+  readonly beganAgoMs: number;
 }
 
 /** What the data plane says about one destination or peer right now: evidence for the agent's own fallback. */

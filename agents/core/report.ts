@@ -1,8 +1,8 @@
 import { compareNames } from "../../src/model/ids.ts";
-import type { ServiceId } from "../../src/model/ids.ts";
+import type { ServiceId, Version } from "../../src/model/ids.ts";
 import type { DestinationKey } from "../../src/model/destination.ts";
 import type { TrafficRow } from "../../src/model/report.ts";
-import type { MeshWindow } from "./ports.ts";
+import type { MeshWindow, UtilisationRow } from "./ports.ts";
 
 /** When the numbers of a service are worth a message. */
 export interface ReportPolicy {
@@ -27,6 +27,10 @@ export const DEFAULT_REPORT_POLICY: ReportPolicy = {
 /** Counts of one service since its last report. */
 export interface Tally {
   readonly rows: ReadonlyMap<DestinationKey, TrafficRow>;
+  /** How busy its versions here said that they are. */
+  readonly busy: ReadonlyMap<Version, Busy>;
+  /** Since when its routes are as they are, monotonic ms. */
+  readonly routedSinceMs: number;
   /** Time that was counted, in ms. */
   readonly windowMs: number;
   /** When its turn comes, monotonic ms. */
@@ -35,6 +39,12 @@ export interface Tally {
   readonly attentionUntilMs: number;
   /** Whether the last report had failures. */
   readonly wasFailing: boolean;
+}
+
+/** A sum of busy shares, each by the time that it is the mean of. */
+interface Busy {
+  readonly shareMs: number;
+  readonly overMs: number;
 }
 
 /** Counts of every service that the cluster routes. */
@@ -52,23 +62,47 @@ export interface ReportMoment {
 /** Adds a window of the mesh. Services that are new get their turns spread, so that many do not report at once. */
 export function count(tallies: Tallies, window: MeshWindow, moment: ReportMoment): Tallies {
   const rows = Map.groupBy(window.traffic, ({ service }) => service);
+  const said = Map.groupBy(window.utilisations, ({ service }) => service);
   const services = [...new Set([...moment.services, ...rows.keys()])].toSorted(compareNames);
   const counted = services.map((service, index): readonly [ServiceId, Tally] => {
     const dueAtMs = moment.nowMs + Math.ceil((moment.policy.turnMs * (index + 1)) / services.length);
     const tally = tallies.get(service) ?? freshTally({ dueAtMs, attentionUntilMs: moment.nowMs });
-    return [service, grown(tally, rows.get(service) ?? [], window.windowMs)];
+    const busy = busier(tally, said.get(service) ?? [], moment.nowMs);
+    return [service, { ...grown(tally, rows.get(service) ?? [], window.windowMs), busy }];
   });
   return new Map(counted);
 }
 
 function freshTally(times: Pick<Tally, "dueAtMs" | "attentionUntilMs">): Tally {
-  return { rows: new Map(), windowMs: 0, wasFailing: false, ...times };
+  const nothing = { rows: new Map(), busy: new Map(), windowMs: 0, wasFailing: false };
+  return { ...nothing, routedSinceMs: -Infinity, ...times };
 }
 
 function grown(tally: Tally, added: readonly TrafficRow[], windowMs: number): Tally {
   const rows = new Map(tally.rows);
   for (const row of added) rows.set(row.destination, merged(rows.get(row.destination), row));
   return { ...tally, rows, windowMs: tally.windowMs + windowMs };
+}
+
+/** What was said of a time before the routes changed would count for the wrong requests, and is passed over. */
+function busier(
+  { busy, routedSinceMs }: Tally,
+  said: readonly UtilisationRow[],
+  nowMs: number,
+): ReadonlyMap<Version, Busy> {
+  const sums = new Map(busy);
+  for (const { version, utilisation, overMs, beganAgoMs } of said) {
+    if (nowMs - beganAgoMs < routedSinceMs) continue;
+    const sum = sums.get(version) ?? { shareMs: 0, overMs: 0 };
+    sums.set(version, { shareMs: sum.shareMs + utilisation * overMs, overMs: sum.overMs + overMs });
+  }
+  return sums;
+}
+
+/** Mean busy share of one version's endpoints since the last report, 0 to 1; undefined when none said so. */
+export function utilisationIn({ busy }: Tally, version: Version): number | undefined {
+  const sum = busy.get(version);
+  return sum === undefined || sum.overMs <= 0 ? undefined : sum.shareMs / sum.overMs;
 }
 
 /** Counts and means add up exactly. Quantiles cannot: the median is averaged by requests, of the 99th the worst is kept. */
@@ -115,7 +149,7 @@ export function isBroken(tally: Tally): boolean {
 }
 
 /** Requests counted since the last report. */
-export function requestsOf({ rows }: Tally): number {
+export function requestsOf({ rows }: Pick<Tally, "rows">): number {
   return [...rows.values()].reduce((sum, { requests }) => sum + requests, 0);
 }
 
@@ -133,9 +167,9 @@ export function reported(
   for (const service of services) {
     const tally = tallies.get(service);
     if (tally === undefined) continue;
-    const { attentionUntilMs } = tally;
+    const { attentionUntilMs, routedSinceMs } = tally;
     const fresh = freshTally({ dueAtMs: moment.nowMs + moment.policy.turnMs, attentionUntilMs });
-    next.set(service, { ...fresh, rows: silenced(tally), wasFailing: failuresOf(tally) > 0 });
+    next.set(service, { ...fresh, routedSinceMs, rows: silenced(tally), wasFailing: failuresOf(tally) > 0 });
   }
   return next;
 }
@@ -162,6 +196,10 @@ export function attend(
     dueAtMs: moment.nowMs + moment.policy.turnMs,
     attentionUntilMs: moment.nowMs + moment.policy.attentionMs,
   };
-  for (const service of services) next.set(service, { ...(tallies.get(service) ?? freshTally(times)), ...times });
+  const routedSinceMs = moment.nowMs;
+  for (const service of services) {
+    const tally = tallies.get(service) ?? freshTally(times);
+    next.set(service, { ...tally, ...times, busy: new Map(), routedSinceMs });
+  }
   return next;
 }

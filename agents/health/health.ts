@@ -4,7 +4,7 @@ import type { RouteRefusal, WorkloadRow } from "../../src/model/report.ts";
 import { encodeHeartbeat, encodeWindow, splitWindow } from "../../src/wire/report-bytes.ts";
 import type { ReportHead } from "../../src/wire/report.ts";
 import type { AgentClock, AgentStatus, Mesh } from "../core/ports.ts";
-import { attend, count, dueServices, reported } from "../core/report.ts";
+import { attend, count, dueServices, reported, utilisationIn } from "../core/report.ts";
 import type { ReportPolicy, Tallies } from "../core/report.ts";
 
 /** Who reports: the same in every message of one boot. */
@@ -139,12 +139,20 @@ export class Health {
     const groups = Map.groupBy(wanted, (service) => Math.round((this.#tallies.get(service)?.windowMs ?? 0) / 10) * 10);
     for (const [windowMs, members] of groups) {
       const traffic = members.flatMap((service) => [...(this.#tallies.get(service)?.rows.values() ?? [])]);
-      const rows = members.flatMap((service) => workloads.get(service) ?? []);
+      const rows = members.flatMap((service) =>
+        (workloads.get(service) ?? []).map((row) => this.#withUtilisation(row)),
+      );
       if (traffic.length + rows.length === 0) continue;
       for (const part of splitWindow({ traffic, workloads: rows }))
         publish("window", encodeWindow({ kind: "window", ...reporter, sequence: this.#next(), windowMs, ...part }));
     }
     this.#tallies = reported(this.#tallies, wanted, this.#moment());
+  }
+
+  #withUtilisation(row: WorkloadRow): WorkloadRow {
+    const tally = this.#tallies.get(row.service);
+    const utilisation = tally === undefined ? undefined : utilisationIn(tally, row.version);
+    return utilisation === undefined ? row : { ...row, utilisation };
   }
 
   /** Services whose local readiness changed since the last look. */

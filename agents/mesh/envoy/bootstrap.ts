@@ -42,6 +42,10 @@ function base(options: BootstrapOptions): Json {
       lds_config: { ads: {}, resource_api_version: "V3" },
     },
     static_resources: { clusters: [agentCluster(options)] },
+    // What endpoints say of their utilisation goes the way the configuration comes; the agent says how often, and of what.
+    cluster_manager: {
+      load_stats_config: { api_type: "GRPC", transport_api_version: "V3", grpc_services: [agentService()] },
+    },
     stats_flush_interval: duration(statisticsMs),
     stats_sinks: [metricsService()],
     stats_config: { stats_matcher: { inclusion_list: { patterns: [{ safe_regex: { regex: STATISTICS_WANTED } }] } } },

@@ -20,23 +20,13 @@ export function countRequests(samples: readonly Sample[], tally: Tally): void {
 }
 
 function latency(times: ReadonlyMap<string, Sample>, name: string) {
-  const quantiles = times.get(name.replace("upstream_rq_completed", "upstream_rq_time"))?.quantiles;
-  const [mean, p50, p99] = [quantiles && meanOf(quantiles), quantiles?.get(0.5), quantiles?.get(0.99)];
+  const { mean, quantiles } = times.get(name.replace("upstream_rq_completed", "upstream_rq_time")) ?? {};
+  const [p50, p99] = [quantiles?.get(0.5), quantiles?.get(0.99)];
   return {
     ...(mean === undefined ? {} : { latencyMeanMs: mean }),
     ...(p50 === undefined ? {} : { latencyP50Ms: p50 }),
     ...(p99 === undefined ? {} : { latencyP99Ms: p99 }),
   };
-}
-
-/** The mean that quantiles from the least to the greatest enclose, by straight lines between them: some per cent too high. */
-function meanOf(quantiles: ReadonlyMap<number, number>): number | undefined {
-  const points = [...quantiles].toSorted(([a], [b]) => a - b);
-  if (points[0]?.[0] !== 0 || points.at(-1)?.[0] !== 1) return undefined;
-  return points.slice(1).reduce((sum, [rank, value], index) => {
-    const [rankBefore, valueBefore] = points[index] ?? [rank, value];
-    return sum + ((rank - rankBefore) * (value + valueBefore)) / 2;
-  }, 0);
 }
 
 interface Counted {

@@ -10,6 +10,8 @@ export interface Sample {
   readonly value: number;
   /** Quantiles of a distribution by their rank, 0 to 1. */
   readonly quantiles: ReadonlyMap<number, number>;
+  /** Mean of a distribution; undefined of anything else. */
+  readonly mean?: number;
 }
 
 /** Turns one proxy's running totals into what was added since it last sent them. */
@@ -37,10 +39,10 @@ export function createCounters(ageMs: () => number): Counters {
     read: (readings) => {
       if (isFirst) isOlder = upForMs(readings) > ageMs();
       const samples: Sample[] = [];
-      for (const { name, isCounter, value, quantiles } of readings) {
+      for (const { name, isCounter, value, ...spread } of readings) {
         const statistic = readStatistic(name);
         if (statistic === undefined) continue;
-        samples.push({ name, statistic, value: isCounter ? grown(name, value) : value, quantiles });
+        samples.push({ name, statistic, value: isCounter ? grown(name, value) : value, ...spread });
       }
       isFirst = false;
       return samples;

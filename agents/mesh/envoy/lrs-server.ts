@@ -1,50 +1,106 @@
-import type { ServerDuplexStream, ServiceDefinition } from "@grpc/grpc-js";
+import type { ServerDuplexStream } from "@grpc/grpc-js";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import type { ClusterStats } from "../../../proto/gen/envoy/config/endpoint/v3/load_report_pb.ts";
-import type {
-  LoadStatsRequest,
-  LoadStatsResponseSchema,
-} from "../../../proto/gen/envoy/service/load_stats/v3/lrs_pb.ts";
+import type { LoadStatsResponseSchema } from "../../../proto/gen/envoy/service/load_stats/v3/lrs_pb.ts";
 import { LoadReportingService } from "../../../proto/gen/envoy/service/load_stats/v3/lrs_pb.ts";
 import { rpcService } from "../../../src/wire/rpc.ts";
 import { destinationOf } from "../../../src/model/destination.ts";
+import type { ClusterId } from "../../../src/model/ids.ts";
 import type { Beside } from "./ads-server.ts";
+import type { ClusterLoad, LoadReport } from "./load-report.ts";
+import { readLoadReport } from "./load-report.ts";
 import { readEnvoyCluster } from "./render-names.ts";
+import type { Snapshot } from "./snapshot.ts";
 import type { Tally } from "./tally.ts";
+import type { Utilisations } from "./utilisation.ts";
 
 export interface LrsOptions {
+  readonly cluster: ClusterId;
   readonly intervalMs: number;
   readonly tally: Tally;
+  readonly utilisations: Utilisations;
 }
 
-/** Takes the load reports of proxyless clients: how many calls they made where, each interval. */
-export function loadReports({ intervalMs, tally }: LrsOptions): Beside {
-  const settings: MessageInitShape<typeof LoadStatsResponseSchema> = {
-    sendAllClusters: true,
-    loadReportingInterval: durationFromMs(intervalMs),
+/** The load reporting service, and what it asks of Envoys. */
+export interface LoadReports extends Beside {
+  /** From now on Envoys report on what leads to endpoints of this cluster in `snapshot`. */
+  watch(snapshot: Pick<Snapshot, "envoy">): void;
+}
+
+type Answer = MessageInitShape<typeof LoadStatsResponseSchema>;
+type Call = ServerDuplexStream<LoadReport, Answer>;
+
+/**
+ * Takes load reports each interval: of proxyless clients how many calls they made where, and of Envoys, whose requests are counted
+ * better elsewhere, how busy the endpoints in this cluster say that they are. Who reports was let in by the listener that serves
+ * configuration, and a message is at most as long as there.
+ */
+export function loadReports({ cluster, intervalMs, tally, utilisations }: LrsOptions): LoadReports {
+  const loadReportingInterval = durationFromMs(intervalMs);
+  const envoys = new Set<Call>();
+  let wanted: readonly string[] = [];
+  const ask = (call: Call) => {
+    call.write({ clusters: [...wanted], loadReportingInterval, reportEndpointGranularity: true });
   };
-  const streamLoadStats = (call: ServerDuplexStream<LoadStatsRequest, typeof settings>) => {
-    let isFirst = true;
-    call.on("data", ({ clusterStats }: LoadStatsRequest) => {
-      if (isFirst) call.write(settings);
-      isFirst = false;
-      for (const stats of clusterStats) addStats(stats, tally);
-      if (clusterStats.length > 0) tally.counted();
+  const open = (call: Call) => {
+    let node: LoadReport["node"];
+    call.on("data", (report: LoadReport) => {
+      const isFirst = node === undefined;
+      node ??= report.node ?? { id: "", isEnvoy: false };
+      if (node.isEnvoy) {
+        utilisations.add(node.id, report.loads);
+        // Asked for nothing it would send empty reports.
+        if (isFirst && wanted.length > 0) ask(call);
+        if (isFirst) envoys.add(call);
+        return;
+      }
+      if (isFirst) call.write({ sendAllClusters: true, loadReportingInterval });
+      for (const load of report.loads) countCalls(load, tally);
+      if (report.loads.length > 0) tally.counted();
     });
-    call.on("end", () => call.end());
+    const gone = () => void envoys.delete(call);
+    call.on("end", () => {
+      gone();
+      call.end();
+    });
     // Clients come and go; what they reported stays counted.
-    call.on("error", () => undefined);
+    call.on("error", gone);
+    call.on("cancelled", gone);
   };
-  const definition = rpcService(LoadReportingService) as unknown as ServiceDefinition;
-  return { definition, implementation: { streamLoadStats } };
+  return {
+    ...serviceOf(open),
+    watch: ({ envoy }) => {
+      const names = [...envoy.cluster.keys()].filter((name) => leadsHere(name, cluster)).toSorted();
+      if (names.length === wanted.length && names.every((name, index) => name === wanted[index])) return;
+      wanted = names;
+      for (const call of envoys) ask(call);
+    },
+  };
+}
+
+function serviceOf(streamLoadStats: (call: Call) => void): Beside {
+  const service = rpcService(LoadReportingService);
+  const method = { ...service.streamLoadStats, requestDeserialize: readLoadReport };
+  return {
+    definition: { streamLoadStats: method },
+    implementation: { streamLoadStats },
+  };
+}
+
+/**
+ * Whether an envoyCluster's requests end at endpoints of this cluster: those that came in by the gateway, and those of local callers.
+ * Requests that a proxy by itself sends here in place of a lost destination are not asked for; the endpoints say the same to others.
+ */
+function leadsHere(envoyCluster: string, cluster: ClusterId): boolean {
+  const name = readEnvoyCluster(envoyCluster);
+  return name?.kind === "in" || (name?.kind === "out" && name.destination.cluster === cluster);
 }
 
 /** The locality of the endpoints says who really served: after a failover another than the one the split chose. */
-function addStats({ clusterName, upstreamLocalityStats }: ClusterStats, tally: Tally): void {
-  const name = readEnvoyCluster(clusterName);
+function countCalls({ envoyCluster, localities }: ClusterLoad, tally: Tally): void {
+  const name = readEnvoyCluster(envoyCluster);
   if (name?.kind !== "grpc") return;
-  for (const { locality, totalSuccessfulRequests, totalErrorRequests } of upstreamLocalityStats) {
+  for (const { locality, totalSuccessfulRequests, totalErrorRequests } of localities) {
     const destination = destinationOf(locality?.zone ?? "") ?? name.destination;
     const failures = Number(totalErrorRequests);
     tally.add({ service: name.service, destination, requests: Number(totalSuccessfulRequests) + failures, failures });

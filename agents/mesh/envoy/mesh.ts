@@ -2,13 +2,15 @@ import { performance } from "node:perf_hooks";
 import type { Mesh } from "../../core/ports.ts";
 import type { Feature, GatewayAddress } from "../../../src/model/cluster.ts";
 import type { ClusterId } from "../../../src/model/ids.ts";
-import type { AdsAddress, AdsTls, Log } from "./ads-server.ts";
+import type { AdsAddress, AdsServer, AdsTls, Log } from "./ads-server.ts";
 import { createApply } from "./apply.ts";
 import { judgeListen, serveAds } from "./ads-server.ts";
 import { loadReports } from "./lrs-server.ts";
 import { metricsSink } from "./metrics-sink.ts";
 import { createPublisher } from "./publisher.ts";
 import { createTally } from "./tally.ts";
+import { createUtilisations } from "./utilisation.ts";
+import type { Scene } from "./view.ts";
 import { createView } from "./view.ts";
 
 export interface EnvoyMeshOptions {
@@ -24,7 +26,7 @@ export interface EnvoyMeshOptions {
   readonly envoys?: number;
   /** How long what no route leads to any more stays, for requests still under way. */
   readonly lingerMs?: number;
-  /** How often proxyless clients report what they sent. */
+  /** How often proxyless clients report what they sent, and Envoys how busy local endpoints said that they are. */
   readonly loadReportMs?: number;
   readonly log?: Log;
 }
@@ -33,6 +35,9 @@ export interface EnvoyMeshOptions {
 const LINGER_MS = 15_000;
 
 const LOAD_REPORT_MS = 1_000;
+
+/** What endpoints said last stands for as many load reports that did not come. */
+const REPORTS_LOST_MAX = 3;
 
 const SUPPORTS: ReadonlySet<Feature> = new Set([
   "weighted-split",
@@ -63,30 +68,42 @@ export async function createEnvoyMesh(options: EnvoyMeshOptions): Promise<EnvoyM
     for (const listener of troubled) listener();
   };
   const view = createView({ cluster: options.clusterName, clock, tally, onTrouble });
+  const intervalMs = options.loadReportMs ?? LOAD_REPORT_MS;
+  const standsMs = REPORTS_LOST_MAX * intervalMs;
+  const utilisations = createUtilisations({ cluster: options.clusterName, clock, standsMs });
+  const loads = loadReports({ cluster: options.clusterName, intervalMs, tally, utilisations });
   const changed = new Set<() => void>();
   const server = await serveAds({
     listen: options.ads,
     ...(options.tls === undefined ? {} : { tls: options.tls }),
-    beside: [loadReports({ intervalMs: options.loadReportMs ?? LOAD_REPORT_MS, tally }), metricsSink({ view, clock })],
+    beside: [loads, metricsSink({ view, clock })],
     onChange: () => {
       for (const listener of changed) listener();
     },
     log,
   });
+  const offer: AdsServer["offer"] = (offered) => {
+    server.offer(offered);
+    loads.watch(offered.snapshot);
+  };
   const publisher = createPublisher({
     site: { cluster: options.clusterName, address: options.address, gateway: options.gateway },
-    server,
+    server: { ...server, offer },
     changed,
     envoys: options.envoys ?? 1,
     lingerMs: options.lingerMs ?? LINGER_MS,
     log,
   });
-  const apply = createApply({ publisher, server, show: (scene) => view.show(scene) });
+  const show = (scene: Scene) => {
+    utilisations.show(scene.endpoints);
+    view.show(scene);
+  };
+  const apply = createApply({ publisher, server, show });
   return {
     supports: SUPPORTS,
     ads: server.listen,
     apply,
-    takeWindow: () => tally.take(),
+    takeWindow: () => ({ ...tally.take(), utilisations: utilisations.take() }),
     peers: () => view.peers(),
     evidence: () => view.evidence(),
     workloads: () => view.workloads(),

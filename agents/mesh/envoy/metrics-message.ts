@@ -4,7 +4,7 @@ import {
   StreamMetricsMessageSchema,
   StreamMetricsMessage_IdentifierSchema,
 } from "../../../proto/gen/envoy/service/metrics/v3/metrics_service_pb.ts";
-import type { MetricFamily } from "../../../proto/gen/io/prometheus/client/metrics_pb.ts";
+import type { MetricFamily, Summary } from "../../../proto/gen/io/prometheus/client/metrics_pb.ts";
 import { MetricFamilySchema } from "../../../proto/gen/io/prometheus/client/metrics_pb.ts";
 
 /** One statistic as a proxy sent it. */
@@ -15,6 +15,8 @@ export interface Reading {
   readonly value: number;
   /** Quantiles of a distribution by their rank, 0 to 1. */
   readonly quantiles: ReadonlyMap<number, number>;
+  /** Mean of a distribution that counted something. */
+  readonly mean?: number;
 }
 
 /** What a proxy sends of its statistics at one time. */
@@ -54,12 +56,24 @@ export function readingOf({ name, metric: [metric] }: MetricFamily): Reading | u
   if (metric === undefined) return undefined;
   const { counter, gauge, summary } = metric;
   const finite = summary?.quantile.filter(({ value }) => Number.isFinite(value)) ?? [];
+  const mean = meanOf(summary);
   return {
     name,
     isCounter: counter !== undefined,
     value: counter?.value ?? gauge?.value ?? 0,
     quantiles: finite.length === 0 ? NONE : new Map(finite.map(({ quantile, value }) => [quantile, value])),
+    ...(mean === undefined ? {} : { mean }),
   };
+}
+
+/**
+ * Mean of what was counted since the message before. Envoy 1.40, measured: sum and count are of that interval, as the quantiles are; it
+ * knows values by two significant digits, so that either is right within 5 %, and the mean, whose errors even out, within 1 %.
+ */
+function meanOf(summary: Summary | undefined): number | undefined {
+  if (summary === undefined || summary.sampleCount === 0n) return undefined;
+  const mean = summary.sampleSum / Number(summary.sampleCount);
+  return Number.isFinite(mean) ? mean : undefined;
 }
 
 const NONE: ReadonlyMap<number, number> = new Map();

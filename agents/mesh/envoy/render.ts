@@ -84,7 +84,7 @@ function outbound(site: Site, input: ServiceInput): readonly Rendered[] {
     const name = outboundEnvoyCluster(routeSet.service, wanted.destination, wanted.ordinal);
     const own = { name, audience: "envoy", services: [routeSet.service] } as const;
     return [
-      { kind: "cluster", ...own, ...cluster(outboundCluster(name, routeSet)) },
+      { kind: "cluster", ...own, ...cluster(outboundCluster(name, wanted.destination.cluster, routeSet)) },
       { kind: "endpoints", ...own, ...endpoints(assignment(name, wanted, { site, input })) },
     ] as const;
   });

@@ -21,7 +21,7 @@ export interface Tally {
   add(seen: Seen): void;
   /** Says that everything up to now has been added. */
   counted(): void;
-  take(): MeshWindow;
+  take(): Pick<MeshWindow, "windowMs" | "traffic">;
 }
 
 /**

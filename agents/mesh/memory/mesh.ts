@@ -5,7 +5,15 @@ import { compareNames } from "../../../src/model/ids.ts";
 import type { ClusterId, ServiceId } from "../../../src/model/ids.ts";
 import type { PeerRow, RouteRefusal, TrafficRow, WorkloadRow } from "../../../src/model/report.ts";
 import { effectiveSplit } from "../../core/effective.ts";
-import type { AgentClock, Applied, DestinationEvidence, HeldPlan, LocalEndpoints, Mesh } from "../../core/ports.ts";
+import type {
+  AgentClock,
+  Applied,
+  DestinationEvidence,
+  HeldPlan,
+  LocalEndpoints,
+  Mesh,
+  MeshWindow,
+} from "../../core/ports.ts";
 
 /** How a mesh in memory misbehaves. */
 export interface MemoryFaults {
@@ -73,9 +81,10 @@ export class MemoryMesh implements Mesh {
     });
   }
 
-  takeWindow(): { readonly windowMs: number; readonly traffic: readonly TrafficRow[] } {
+  takeWindow(): MeshWindow {
     const nowMs = this.#clock.monotonicMs();
-    const window = { windowMs: Math.max(0, nowMs - this.#windowStartedMs), traffic: this.#rows };
+    const windowMs = Math.max(0, nowMs - this.#windowStartedMs);
+    const window = { windowMs, traffic: this.#rows, utilisations: [] };
     this.#rows = [];
     this.#windowStartedMs = nowMs;
     return window;

@@ -15,6 +15,7 @@ const MESSAGE = create(StreamMetricsMessageSchema, {
         {
           summary: {
             sampleCount: 4n,
+            sampleSum: 100,
             quantile: [
               { quantile: 0.5, value: 12 },
               { quantile: 0.99, value: 80 },
@@ -24,6 +25,7 @@ const MESSAGE = create(StreamMetricsMessageSchema, {
         },
       ],
     },
+    { name: "idle time", metric: [{ summary: { quantile: [{ quantile: 0.5, value: Number.NaN }] } }] },
   ],
 });
 
@@ -42,7 +44,9 @@ describe("a message with statistics", () => {
             [0.5, 12],
             [0.99, 80],
           ]),
+          mean: 25,
         },
+        { name: "idle time", isCounter: false, value: 0, quantiles: new Map() },
       ],
     });
   });

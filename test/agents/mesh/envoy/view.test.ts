@@ -55,23 +55,15 @@ describe("the view's traffic", () => {
     });
   });
 
-  it("takes the mean from quantiles that reach from the least to the greatest", () => {
+  it("adds means up by the requests that they are of", () => {
     const { view, tally } = aView();
-    const whole = served(US_CLUSTER, "us-east/v1", 10).map((sample) =>
-      sample.quantiles.size === 0
-        ? sample
-        : {
-            ...sample,
-            quantiles: new Map([
-              [0, 2],
-              [0.5, 4],
-              [1, 10],
-            ]),
-          },
-    );
-    view.see("envoy", whole);
-    // (2 + 4) / 2 of one half, (4 + 10) / 2 of the other.
-    expect(tally.take().traffic).toMatchObject([{ requests: 10, latencyMeanMs: 5, latencyP50Ms: 4 }]);
+    const timed = (requests: number, mean: number) =>
+      served(US_CLUSTER, "us-east/v1", requests).map((sample) =>
+        sample.quantiles.size === 0 ? sample : { ...sample, mean },
+      );
+    view.see("envoy", timed(10, 5));
+    view.see("envoy", timed(30, 9));
+    expect(tally.take().traffic).toMatchObject([{ requests: 40, latencyMeanMs: 8 }]);
   });
 
   it("counts answers from nobody as failures of the destination that was meant", () => {
