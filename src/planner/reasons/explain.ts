@@ -13,6 +13,7 @@ import { newestShiftOf, runningShiftOf, stepLimitOf } from "../step-limit.ts";
 import type { PassedUp, Planning, Target } from "../target.ts";
 import { allowedOffers, servingOffers } from "../target.ts";
 import { isInFlight } from "../wishes.ts";
+import { priceTexts } from "./price.ts";
 import { reserveTexts } from "./reserve.ts";
 import { ceilingText, lossText, perCent, placementText, rpsText } from "./wording.ts";
 
@@ -58,6 +59,7 @@ function reasonsFor(destination: Destination, explanation: Explanation, planning
     ...placedReasons(offer, explanation, planning),
     ...ceilingReasons(offer, explanation, planning),
     ...reserveTexts(destination, explanation.target, planning).map((text): Found => ["reserve", text]),
+    ...priceTexts(offer, explanation.target, planning).map((text): Found => ["price", text]),
     ...stepReasons(destination, explanation, planning),
     ...onlyReasons(destination, explanation, planning),
   ];

@@ -16,7 +16,13 @@ export function perCent(weight: number): string {
   return `${round(weight / 100)} %`;
 }
 
-function round(value: number): number {
+/** A price of one request: mostly far below a cent, so per million. */
+export function money(dollarsPerRequest: number): string {
+  return `$${round(dollarsPerRequest * 1e6)} per million requests`;
+}
+
+/** Two digits after the point: a person checks no more. */
+export function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
 

@@ -82,4 +82,49 @@ describe("reasons", () => {
       "ramp eu-west/v1: eu-west returns step by step: at most 1000 of 10000 from one source (ceiling now 1000)",
     );
   });
+
+  it("say with checkable sums that the nearer one is passed over for its price", () => {
+    const state = priced(1_000_000);
+    expect(reasons(state).filter((text) => text.startsWith("price"))).toEqual([
+      "price ap-south/v1: eu-west/v1 is nearer, but 40 ms away and $90 per million requests, which weigh 90 ms: 130 ms; " +
+        "here 90 ms away and $10 per million requests, which weigh 10 ms: 100 ms",
+    ]);
+    expect(sharesOf(state)).toContain("ap-south");
+    expect(sharesOf(state)).not.toContain("eu-west");
+  });
+
+  it("say nothing of prices that decide nothing, or where a shift decides", () => {
+    const pricesIn = (state: FleetState) => reasons(state).filter((text) => text.startsWith("price"));
+    expect(pricesIn(priced(0))).toEqual([]);
+    const pins = { "us-east": { "ap-south/v1": 4_000, "us-east/v1": 6_000 } };
+    const shifted = withShifts(priced(1_000_000, { pins, released: LOCAL }), aShift(["us-east"]));
+    expect(pricesIn(shifted)).toEqual([]);
+  });
 });
+
+/** us-east has more than it can serve, and the way to its nearest neighbour costs nine times as much as the other. */
+function priced(bytesPerRequest: number, options: ServiceOptions = {}): FleetState {
+  const rttMs = { "eu-west": 40, "ap-south": 90 };
+  const clusters = {
+    "us-east": { demandRps: 420, versions: { v1: 400 }, rttMs },
+    "eu-west": { demandRps: 20, versions: { v1: 400 } },
+    "ap-south": { demandRps: 20, versions: { v1: 400 } },
+  };
+  const state = aFleet(clusters, options);
+  const [source] = [...state.clusters.values()];
+  const [service] = [...state.services.values()];
+  if (source === undefined || service === undefined) throw new Error("an empty fleet");
+  const egressDollarsPerGb = { "eu-west": 0.09, "ap-south": 0.01 };
+  const spec = { ...service.spec, bytesPerRequest };
+  return {
+    ...changeCluster(state, "us-east", { spec: { ...source.spec, egressDollarsPerGb } }),
+    services: new Map([[spec.service, { ...service, spec }]]),
+  };
+}
+
+/** Where us-east sends something in the end, as one text. */
+function sharesOf(state: FleetState): string {
+  return reasons(state)
+    .filter((text) => /^(local|spillover)/.test(text))
+    .join();
+}
