@@ -203,7 +203,8 @@ export type ServicePolicy = Message<"weir.v1.ServicePolicy"> & {
   maxShareWeight: number;
 
   /**
-   * Losses that a plan must leave room for. Unset: none. Shown in the status, met or not; not planned by.
+   * Losses that a plan must leave room for. Unset: none. Where there is none, the plan is made without and says why; the status
+   * shows each, met or not.
    *
    * @generated from field: weir.v1.LossPolicy survive_loss_of = 6;
    */
