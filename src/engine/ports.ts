@@ -154,6 +154,8 @@ export interface PlanRun {
   readonly proposals: readonly Proposal[];
   /** Values of every route set that a proposal names. */
   readonly routeSets: Readonly<Record<RouteSetHash, RouteSet>>;
+  /** Bytes of each; undefined: nobody counted. */
+  readonly sizes?: Readonly<Record<RouteSetHash, number>>;
   /** Why there was no search for the optimum; undefined: there was. */
   readonly withoutSearch?: string;
 }

@@ -1,6 +1,8 @@
 import { Worker } from "node:worker_threads";
 import { extname } from "node:path";
+import { planSlice } from "../engine/plan-slice.ts";
 import type { PlanRun, PlanRunner } from "../engine/ports.ts";
+import type { FleetState } from "../model/fleet.ts";
 import type { Settings } from "../model/settings.ts";
 import type { PlanAnswer, PlanTask, PlanWorkerData } from "./plan-worker.ts";
 
@@ -12,6 +14,8 @@ export interface PlanWorkerOptions {
   /** Where the worker's code is; default: beside this file, as source or as built. */
   readonly workerUrl?: URL;
 }
+
+type Task = Pick<PlanTask, "services" | "withoutSearch"> & { readonly state: FleetState };
 
 interface Waiting {
   readonly resolve: (run: PlanRun) => void;
@@ -26,7 +30,7 @@ interface Waiting {
 export function startPlanRunner(options: PlanWorkerOptions): PlanRunner {
   const runner = new PlanWorkerRunner(options);
   return {
-    plan: async (state, services) => await runner.plan({ state, services }),
+    plan: async (state, services) => await runner.plan({ state: planSlice(state, services), services }),
     close: async () => await runner.close(),
   };
 }
@@ -38,6 +42,8 @@ class PlanWorkerRunner {
   readonly #options: PlanWorkerOptions;
   readonly #waiting = new Map<number, Waiting>();
   #worker: Worker | undefined;
+  /** The clusters that the worker knows. */
+  #told: FleetState["clusters"] | undefined;
   #runs = 0;
   #isClosed = false;
 
@@ -45,17 +51,19 @@ class PlanWorkerRunner {
     this.#options = options;
   }
 
-  async plan(task: Pick<PlanTask, "state" | "services">): Promise<PlanRun> {
+  async plan(task: Task): Promise<PlanRun> {
     try {
       return await this.#run(task);
     } catch (error) {
       if (this.#isClosed || this.#options.settings.allocation === "waterfall") throw error;
       const withoutSearch = faultText(error);
+      // Nobody knows how far the run got.
+      this.#told = undefined;
       return { ...(await this.#run({ ...task, withoutSearch })), withoutSearch };
     }
   }
 
-  async #run(task: Omit<PlanTask, "run">): Promise<PlanRun> {
+  async #run(task: Task): Promise<PlanRun> {
     this.#runs += 1;
     const run = this.#runs;
     const worker = this.#worker ?? this.#start();
@@ -65,8 +73,15 @@ class PlanWorkerRunner {
       const timer = setTimeout(overdue, timeoutMs);
       this.#waiting.set(run, { resolve, reject, timer });
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread is no window
-      worker.postMessage({ run, ...task } satisfies PlanTask);
+      worker.postMessage({ run, ...task, state: this.#untold(task.state) } satisfies PlanTask);
     });
+  }
+
+  /** Clusters and what they declare of each other change seldom, and are most of what a small run would carry. */
+  #untold({ clusters, ...rest }: FleetState): PlanTask["state"] {
+    if (clusters === this.#told) return rest;
+    this.#told = clusters;
+    return { ...rest, clusters };
   }
 
   async close(): Promise<void> {
@@ -82,6 +97,7 @@ class PlanWorkerRunner {
     worker.on("message", (answer: PlanAnswer) => this.#settle(answer));
     worker.on("error", (error) => void this.#end(error instanceof Error ? error : new Error(String(error))));
     worker.unref();
+    this.#told = undefined;
     this.#worker = worker;
     return worker;
   }

@@ -12,7 +12,8 @@ import { codec } from "../wire/codec.ts";
 /** What the planner's main thread sends in. */
 export interface PlanTask {
   readonly run: number;
-  readonly state: FleetState;
+  /** What planning these services reads; clusters only where they are not as the worker has been told before. */
+  readonly state: Omit<FleetState, "clusters"> & Partial<Pick<FleetState, "clusters">>;
   readonly services: readonly ServiceId[];
   /** Why nothing may be searched for; undefined: the best may be. */
   readonly withoutSearch?: string;
@@ -29,10 +30,18 @@ export interface PlanWorkerData {
 }
 
 function serve(port: MessagePort, { settings }: PlanWorkerData): void {
-  port.on("message", (task: PlanTask) => port.postMessage(answerTo(task, settings)));
+  let clusters: FleetState["clusters"] = new Map();
+  port.on("message", (task: PlanTask) => {
+    clusters = task.state.clusters ?? clusters;
+    port.postMessage(answerTo(task, { ...task.state, clusters }, settings));
+  });
 }
 
-function answerTo({ run, state, services, withoutSearch: because }: PlanTask, settings: Settings): PlanAnswer {
+function answerTo(
+  { run, services, withoutSearch: because }: Omit<PlanTask, "state">,
+  state: FleetState,
+  settings: Settings,
+): PlanAnswer {
   try {
     const plannings =
       because === undefined

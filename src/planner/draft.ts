@@ -3,9 +3,11 @@ import { INPUTS_CAUSES } from "../model/fleet.ts";
 import type { FleetState, InputsCause, ServiceState } from "../model/fleet.ts";
 import type { ClusterId, RouteSetHash, ServiceId } from "../model/ids.ts";
 import { assert } from "../model/result.ts";
+import { ShardedMap } from "../model/sharded-map.ts";
 
 type MapName = "clusters" | "services" | "shifts" | "routeSets" | "revisions";
-type EntryOf<N extends MapName> = FleetState[N] extends ReadonlyMap<infer K, infer V> ? Map<K, V> : never;
+type Writable<K, V> = ReadonlyMap<K, V> & Pick<Map<K, V>, "set" | "delete">;
+type EntryOf<N extends MapName> = FleetState[N] extends ReadonlyMap<infer K, infer V> ? Writable<K, V> : never;
 
 /** A state being made from one record: maps are copied when first written to, all else is shared with the state before. */
 export class Draft {
@@ -41,7 +43,12 @@ export class Draft {
   write<N extends MapName>(name: N): EntryOf<N> {
     if (!this.#copied.has(name)) {
       this.#copied.add(name);
-      this.#state = { ...this.#state, [name]: new Map(this.#state[name] as ReadonlyMap<unknown, unknown>) };
+      // Of route sets there may be hundreds of thousands, and a record brings a few.
+      const copy =
+        name === "routeSets"
+          ? ShardedMap.copyOf(this.#state.routeSets)
+          : new Map(this.#state[name] as ReadonlyMap<unknown, unknown>);
+      this.#state = { ...this.#state, [name]: copy };
     }
     return this.#state[name] as unknown as EntryOf<N>;
   }

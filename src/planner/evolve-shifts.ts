@@ -1,7 +1,7 @@
 import type { Split } from "../model/destination.ts";
 import type { ServiceState } from "../model/fleet.ts";
 import { compareNames } from "../model/ids.ts";
-import type { ClusterId, ShiftId } from "../model/ids.ts";
+import type { ClusterId } from "../model/ids.ts";
 import { hasEnded } from "../model/shift.ts";
 import type { Shift } from "../model/shift.ts";
 import type { Draft } from "./draft.ts";
@@ -58,7 +58,7 @@ function forgetOldest(draft: Draft): void {
   const ended = [...draft.state.shifts.values()].filter(hasEnded);
   if (ended.length <= ENDED_SHIFTS_MAX) return;
   const oldest = ended.toSorted(byEnd).slice(0, ended.length - ENDED_SHIFTS_MAX);
-  const shifts: Map<ShiftId, Shift> = draft.write("shifts");
+  const shifts = draft.write("shifts");
   for (const { shift } of oldest) shifts.delete(shift);
 }
 

@@ -1,9 +1,12 @@
 import { EMPTY_FLEET } from "../model/fleet.ts";
 import type { FleetState } from "../model/fleet.ts";
 import { compareNames } from "../model/ids.ts";
+import type { RouteSetHash } from "../model/ids.ts";
+import type { RouteSet } from "../model/plan.ts";
 import type { Refusal } from "../model/refusal.ts";
 import { ok, refuse } from "../model/result.ts";
 import type { Result } from "../model/result.ts";
+import { ShardedMap } from "../model/sharded-map.ts";
 import { canonicalJson, isFields } from "./canonical-json.ts";
 import { sha256Hex } from "./sha256.ts";
 
@@ -21,7 +24,9 @@ const LINE_FEED = 10;
  * `[map, key, value]` per entry, all in canonical JSON and sorted.
  */
 export function encodeSnapshot(state: FleetState): Uint8Array {
-  const plain = Object.fromEntries(Object.entries(state).filter(([, value]) => !(value instanceof Map)));
+  const plain = Object.fromEntries(
+    Object.entries(state).filter(([name]) => !MAPS.includes(name as (typeof MAPS)[number])),
+  );
   const entries = MAPS.flatMap((map) => linesOf(map, state[map]));
   const body = new TextEncoder().encode([canonicalJson(plain), ...entries, ""].join("\n"));
   const title = new TextEncoder().encode(`${MAGIC} ${SNAPSHOT_FORMAT} ${sha256Hex(body)}\n`);
@@ -61,7 +66,14 @@ function restored([head = "", ...lines]: readonly string[]): Result<FleetState, 
     if (entries === undefined) return corrupt(`has entries of ${JSON.stringify(map)}, which this build does not know`);
     entries.set(key, value);
   }
-  return ok({ ...EMPTY_FLEET, ...plain, ...maps });
+  const routeSets = maps["routeSets"] as unknown as ReadonlyMap<RouteSetHash, RouteSet>;
+  // As a state has it that route sets were ever written to.
+  return ok({
+    ...EMPTY_FLEET,
+    ...plain,
+    ...maps,
+    ...(routeSets.size > 0 && { routeSets: ShardedMap.copyOf(routeSets) }),
+  });
 }
 
 function corrupt(why: string): Result<never, Refusal> {

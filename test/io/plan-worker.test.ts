@@ -34,7 +34,7 @@ function startWith(code: string, timeoutMs: number): PlanRunner {
 describe("planning in a worker", () => {
   it("runs the product's planning there", async () => {
     runner = startPlanRunner({ settings: DEFAULT_SETTINGS, timeoutMs: 15_000 });
-    expect(await runner.plan(EMPTY_FLEET, services, observed)).toEqual({ proposals: [], routeSets: {} });
+    expect(await runner.plan(EMPTY_FLEET, services, observed)).toMatchObject({ proposals: [], routeSets: {} });
   });
 
   it("kills a run that takes too long, and the next one starts afresh", async () => {
@@ -49,17 +49,19 @@ describe("planning in a worker", () => {
       parentPort.postMessage(run <= 2 ? { run, failure: "no route" } : { run, result: { proposals: [], routeSets: {} } }));`;
     runner = startWith(code, 5_000);
     await expect(runner.plan(EMPTY_FLEET, services, observed)).rejects.toThrow("no route");
-    expect(await runner.plan(EMPTY_FLEET, services, observed)).toEqual({ proposals: [], routeSets: {} });
+    expect(await runner.plan(EMPTY_FLEET, services, observed)).toMatchObject({ proposals: [], routeSets: {} });
   });
 
   it.each([
     ["fails", `parentPort.postMessage({ run, failure: "a bug\\n    at somewhere" })`, "a bug"],
     ["takes too long", `while (true);`, "planning took longer than 5000 ms"],
     ["crashes", `throw new Error("out of luck")`, "out of luck"],
-  ])("does without the optimum where the search for it %s, and every reason says why", async (_what, fault, because) => {
-    // The product's own worker, but for what becomes of searches.
-    const product = new URL("../../src/io/plan-worker.ts", import.meta.url);
-    const code = `
+  ])(
+    "does without the optimum where the search for it %s, and every reason says why",
+    async (_what, fault, because) => {
+      // The product's own worker, but for what becomes of searches.
+      const product = new URL("../../src/io/plan-worker.ts", import.meta.url);
+      const code = `
       const on = parentPort.on.bind(parentPort);
       parentPort.on = (name, listener) => on(name, (task) => {
         if (task.withoutSearch !== undefined) return listener(task);
@@ -67,18 +69,19 @@ describe("planning in a worker", () => {
         ${fault};
       });
       await import(${JSON.stringify(product.href)});`;
-    runner = startWith(code, 5_000);
-    const fleet = threeClusters({}, { demandRps: 500 });
-    const run = await runner.plan(fleet, [CHECKOUT], observed);
-    expect(run.withoutSearch).toBe(because);
-    const [proposal] = run.proposals;
-    const texts = proposal?.plan.reasons.map(({ text }) => text) ?? [];
-    expect(texts.length).toBeGreaterThan(0);
-    for (const text of texts) expect(text).toContain(`; by Waterfall: ${because}`);
-    const { state, plan } = committed(fleet, planOf(fleet, { ...DEFAULT_SETTINGS, allocation: "waterfall" }));
-    expect(proposal?.plan.routeSets).toEqual(plan.routeSets);
-    expect(checkPlan(state, plan, DEFAULT_SETTINGS).ok).toBe(true);
-  });
+      runner = startWith(code, 5_000);
+      const fleet = threeClusters({}, { demandRps: 500 });
+      const run = await runner.plan(fleet, [CHECKOUT], observed);
+      expect(run.withoutSearch).toBe(because);
+      const [proposal] = run.proposals;
+      const texts = proposal?.plan.reasons.map(({ text }) => text) ?? [];
+      expect(texts.length).toBeGreaterThan(0);
+      for (const text of texts) expect(text).toContain(`; by Waterfall: ${because}`);
+      const { state, plan } = committed(fleet, planOf(fleet, { ...DEFAULT_SETTINGS, allocation: "waterfall" }));
+      expect(proposal?.plan.routeSets).toEqual(plan.routeSets);
+      expect(checkPlan(state, plan, DEFAULT_SETTINGS).ok).toBe(true);
+    },
+  );
 
   it("outlives a worker that crashes", async () => {
     runner = startWith(`parentPort.on("message", () => { throw new Error("out of luck"); });`, 5_000);
