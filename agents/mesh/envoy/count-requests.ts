@@ -1,5 +1,5 @@
 import type { Sample } from "./counters.ts";
-import { envoyClusterOf } from "./statistics.ts";
+import { envoyClusterOf, isLevel } from "./statistics.ts";
 import type { Tally } from "./tally.ts";
 
 /** Adds one report's requests to the tally, by who served them, and those that nobody could. */
@@ -16,6 +16,7 @@ export function countRequests(samples: readonly Sample[], tally: Tally): void {
     tally.add({ ...statistic, service, requests: value, failures: 0, ...latency(times, name) });
   }
   countUnserved(samples, { served, tally });
+  countUnderWay(samples, tally);
   tally.counted();
 }
 
@@ -27,6 +28,15 @@ function latency(times: ReadonlyMap<string, Sample>, name: string) {
     ...(p50 === undefined ? {} : { latencyP50Ms: p50 }),
     ...(p99 === undefined ? {} : { latencyP99Ms: p99 }),
   };
+}
+
+/**
+ * What began and has not ended counts as well, and what ended of what began before does not again: a destination that is overloaded
+ * answers less than it is asked for, and all that is asked for is demand.
+ */
+function countUnderWay(samples: readonly Sample[], tally: Tally): void {
+  for (const { statistic, value } of samples)
+    if (isLevel(statistic) && statistic.envoyCluster.kind === "out") tally.more(statistic.envoyCluster, value);
 }
 
 interface Counted {

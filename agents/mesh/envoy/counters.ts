@@ -1,12 +1,12 @@
 import type { Reading } from "./metrics-message.ts";
 import type { Statistic } from "./statistics.ts";
-import { UPTIME, readStatistic } from "./statistics.ts";
+import { UPTIME, isLevel, readStatistic } from "./statistics.ts";
 
 /** One statistic as a proxy just sent it. */
 export interface Sample {
   readonly name: string;
   readonly statistic: Statistic;
-  /** How much a counter grew since the last time; the value of a gauge. */
+  /** How much a counter grew, or a level changed, since the last time; the value of any other gauge. */
   readonly value: number;
   /** Quantiles of a distribution by their rank, 0 to 1. */
   readonly quantiles: ReadonlyMap<number, number>;
@@ -35,14 +35,25 @@ export function createCounters(ageMs: () => number): Counters {
     if (total > 0 || totals.has(name)) totals.set(name, total);
     return total < before ? total : total - before;
   };
+  const changed = (name: string, level: number) => {
+    const before = totals.get(name) ?? (isFirst && isOlder ? level : 0);
+    if (level > 0 || totals.has(name)) totals.set(name, level);
+    return level - before;
+  };
+  const added = ({ name, isCounter, value }: Reading, statistic: Statistic) => {
+    if (isCounter) return grown(name, value);
+    return isLevel(statistic) ? changed(name, value) : value;
+  };
   return {
     read: (readings) => {
       if (isFirst) isOlder = upForMs(readings) > ageMs();
       const samples: Sample[] = [];
-      for (const { name, isCounter, value, ...spread } of readings) {
+      for (const reading of readings) {
+        const { name, quantiles, mean } = reading;
         const statistic = readStatistic(name);
         if (statistic === undefined) continue;
-        samples.push({ name, statistic, value: isCounter ? grown(name, value) : value, ...spread });
+        const value = added(reading, statistic);
+        samples.push({ name, statistic, value, quantiles, ...(mean !== undefined && { mean }) });
       }
       isFirst = false;
       return samples;

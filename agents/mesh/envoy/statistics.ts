@@ -10,7 +10,12 @@ const OF_CLUSTER = [
   "upstream_rq_per_try_timeout",
   "upstream_rq_timeout",
   "upstream_rq_completed",
+  "upstream_rq_active",
+  "upstream_rq_pending_active",
 ] as const;
+
+/** Requests that are under way: waiting for a connection, and on one. Of these the change counts, up or down. */
+const LEVELS: ReadonlySet<string> = new Set(["upstream_rq_active", "upstream_rq_pending_active"]);
 
 /** By the zone that served: its name is the destination, so that a failover shows. */
 const OF_ZONE = ["upstream_rq_completed", "upstream_rq_5xx", "upstream_rq_time"] as const;
@@ -30,6 +35,11 @@ export type Statistic =
 
 /** Seconds since an Envoy started. */
 export const UPTIME = "server.uptime";
+
+/** Whether a statistic says how many requests are under way. */
+export function isLevel({ kind, what }: Statistic): boolean {
+  return kind === "cluster" && LEVELS.has(what);
+}
 
 /** Health is seen where it is watched: at local endpoints and at gateways. Requests are counted where they leave. */
 const [HEALTH, ...OF_REQUESTS] = OF_CLUSTER;

@@ -19,6 +19,8 @@ export interface Seen {
 /** Sums what the proxies report until somebody takes it. */
 export interface Tally {
   add(seen: Seen): void;
+  /** Says by how much the requests under way to a destination became more, or with a negative number less. */
+  more(of: Pick<Seen, "service" | "destination">, change: number): void;
   /** Says that everything up to now has been added. */
   counted(): void;
   take(): Pick<MeshWindow, "windowMs" | "traffic">;
@@ -30,6 +32,7 @@ export interface Tally {
  */
 export function createTally(clock: () => number): Tally {
   let rows = new Map<string, TrafficRow>();
+  let changes = new Map<string, Change>();
   let startedAt = clock();
   let countedAt = startedAt;
   return {
@@ -37,16 +40,51 @@ export function createTally(clock: () => number): Tally {
       const key = `${seen.service} ${keyOf(seen.destination)}`;
       rows.set(key, sum(rows.get(key), seen));
     },
+    more: ({ service, destination }, change) => {
+      const key = `${service} ${keyOf(destination)}`;
+      const before = changes.get(key)?.change ?? 0;
+      changes.set(key, { service, destination: keyOf(destination), change: before + change });
+    },
     counted: () => {
       countedAt = clock();
     },
     take: () => {
-      const window = { windowMs: Math.round(countedAt - startedAt), traffic: sorted(rows) };
+      const window = { windowMs: Math.round(countedAt - startedAt), traffic: sorted(begun(rows, changes)) };
+      changes = owed(rows, changes);
       rows = new Map();
       startedAt = countedAt;
       return window;
     },
   };
+}
+
+interface Change extends Pick<TrafficRow, "service" | "destination"> {
+  readonly change: number;
+}
+
+/** The requests that began: those that ended, and what is under way now more than before. Never fewer than have failed. */
+function begun(
+  ended: ReadonlyMap<string, TrafficRow>,
+  changes: ReadonlyMap<string, Change>,
+): ReadonlyMap<string, TrafficRow> {
+  const rows = new Map(ended);
+  for (const [key, { service, destination, change }] of changes) {
+    const row = rows.get(key) ?? { service, destination, requests: 0, failures: 0 };
+    rows.set(key, { ...row, requests: Math.max(row.failures, row.requests + change) });
+  }
+  return rows;
+}
+
+/**
+ * What could not be taken off: a request that ends while a report is written is counted as ended and as under way, and the next
+ * report takes it off where nothing may be left to take it from.
+ */
+function owed(ended: ReadonlyMap<string, TrafficRow>, changes: ReadonlyMap<string, Change>): Map<string, Change> {
+  const left = [...changes].map(([key, { change, ...of }]) => {
+    const { requests, failures } = ended.get(key) ?? { requests: 0, failures: 0 };
+    return [key, { ...of, change: Math.min(0, requests + change - failures) }] as const;
+  });
+  return new Map(left.filter(([, { change }]) => change < 0));
 }
 
 function sum(before: TrafficRow | undefined, { service, destination, ...seen }: Seen): TrafficRow {

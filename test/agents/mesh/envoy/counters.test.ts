@@ -8,6 +8,8 @@ const NONE: ReadonlyMap<number, number> = new Map();
 const counter = (name: string, value: number) => ({ name, isCounter: true, value, quantiles: NONE });
 const gauge = (name: string, value: number) => ({ name, isCounter: false, value, quantiles: NONE });
 
+const ACTIVE = "cluster.out/shop/checkout/eu-west/v1.upstream_rq_active";
+
 describe("readStatistic", () => {
   it("reads who was meant and who served from a statistic by zone", () => {
     expect(readStatistic(COMPLETED)).toEqual({
@@ -27,6 +29,8 @@ describe("readStatistic", () => {
     "cluster.in/shop/checkout/v1.membership_healthy",
     "cluster.out/shop/checkout/eu-west/v1/1.upstream_cx_connect_fail",
     COMPLETED,
+    ACTIVE,
+    ACTIVE.replace("active", "pending_active"),
   ])("reads %s, which Envoy is told to keep", (name) => {
     expect(readStatistic(name)).toBeDefined();
     expect(name).toMatch(new RegExp(`^(${STATISTICS_WANTED})$`));
@@ -68,5 +72,17 @@ describe("createCounters", () => {
   it("counts all of a proxy that began with the agent, whose uptime is cut to whole seconds", () => {
     const counters = createCounters(() => 900);
     expect(counters.read([gauge("server.uptime", 1), counter(COMPLETED, 42)])[0]?.value).toBe(42);
+  });
+
+  it("says by how much what is under way changed, up or down", () => {
+    const counters = createCounters(() => 60_000);
+    const levels = [5, 9, 9, 2, 0].map((level) => counters.read([gauge("server.uptime", 3), gauge(ACTIVE, level)]));
+    expect(levels.map(([sample]) => sample?.value)).toEqual([5, 4, 0, -7, -2]);
+  });
+
+  it("takes what was under way before its own time for the starting line", () => {
+    const counters = createCounters(() => 1_000);
+    const levels = [5, 6].map((level) => counters.read([gauge("server.uptime", 60), gauge(ACTIVE, level)]));
+    expect(levels.map(([sample]) => sample?.value)).toEqual([0, 1]);
   });
 });

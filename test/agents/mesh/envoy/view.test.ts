@@ -75,6 +75,24 @@ describe("the view's traffic", () => {
     ]);
   });
 
+  it("counts requests when they begin, so that an overloaded destination's demand does not look like what it answers", () => {
+    const { view, tally } = aView();
+    const underWay = (change: number) => [
+      aSample(`${US_CLUSTER}.upstream_rq_active`, change),
+      aSample(`${US_CLUSTER}.upstream_rq_pending_active`, 0),
+    ];
+    view.see("envoy", [...served(US_CLUSTER, "us-east/v1", 10), ...underWay(5)]);
+    view.see("envoy", [...served(US_CLUSTER, "us-east/v1", 10), ...underWay(5)]);
+    expect(tally.take().traffic).toMatchObject([{ destination: "us-east/v1", requests: 30, failures: 0 }]);
+    view.see("envoy", underWay(7));
+    expect(tally.take().traffic).toMatchObject([{ destination: "us-east/v1", requests: 7 }]);
+    view.see("envoy", [...served(US_CLUSTER, "us-east/v1", 17, 2), ...underWay(-17)]);
+    expect(tally.take().traffic).toMatchObject([{ destination: "us-east/v1", requests: 2, failures: 2 }]);
+    // Two of the 17 were counted twice: the next ones are fewer by that.
+    view.see("envoy", served(US_CLUSTER, "us-east/v1", 5));
+    expect(tally.take().traffic).toMatchObject([{ destination: "us-east/v1", requests: 3 }]);
+  });
+
   it("ends windows with the proxies' reports, so that none is cut in two", () => {
     const { view, tally, state } = aView();
     state.now += 900;
