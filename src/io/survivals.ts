@@ -1,12 +1,9 @@
-import { setImmediate as othersTurn } from "node:timers/promises";
 import type { FleetState, ServiceState } from "../model/fleet.ts";
 import type { ServiceId } from "../model/ids.ts";
 import type { Settings } from "../model/settings.ts";
 import type { Survival } from "../model/survival.ts";
 import { SurvivalBook } from "../planner/survival/book.ts";
-
-/** Longest that it works at a stretch, in ms: everything else in the process waits for so long. */
-const STRETCH_MS = 5;
+import { Stretches } from "./stretches.ts";
 
 /** Whether services outlive the loss of any one cluster: found when asked for, a little at a time, and once for all who ask. */
 export class Survivals {
@@ -23,19 +20,9 @@ export class Survivals {
     signal?: AbortSignal,
   ): Promise<ReadonlyMap<ServiceId, Survival>> {
     const found = new Map<ServiceId, Survival>();
-    let since = performance.now();
-    for (const service of services) {
-      const steps = this.#book.steps(state, service);
-      for (let step = steps.next(); ; step = steps.next()) {
-        if (step.done === true) {
-          found.set(service.spec.service, step.value);
-          break;
-        }
-        if (performance.now() - since < STRETCH_MS) continue;
-        await othersTurn(undefined, { signal });
-        since = performance.now();
-      }
-    }
+    const stretches = new Stretches();
+    for (const service of services)
+      found.set(service.spec.service, await stretches.of(this.#book.steps(state, service), signal));
     return found;
   }
 }

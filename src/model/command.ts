@@ -82,6 +82,8 @@ export type Command =
       readonly cluster: ClusterId;
       readonly drain: DrainRequest;
       readonly expectedResourceVersion?: number;
+      /** `drainDigest` of a preview: the drain is refused when what that was computed from has moved. */
+      readonly pinnedDigest?: string;
     }
   | { readonly kind: "revoke-cluster"; readonly cluster: ClusterId; readonly reason: string }
   | { readonly kind: "unregister-cluster"; readonly cluster: ClusterId; readonly force: "no" | "still-serving" }

@@ -14,6 +14,7 @@ import type { Settings } from "../model/settings.ts";
 import { checkVersion, decided, firstObjection, PASSED, reject } from "./decision.ts";
 import type { Check, Decision } from "./decision.ts";
 import { runsIn } from "./evolve-membership.ts";
+import { drainDigest } from "./inputs-digest.ts";
 import { findCluster } from "./membership.ts";
 import { ruleAgainst } from "./policy.ts";
 import { firstCeiling } from "./ramp.ts";
@@ -52,6 +53,7 @@ export function drainCluster(state: FleetState, command: Of<"drain-cluster">, co
   }
   const objection = firstObjection(
     () => checkDrain(command.drain, context.atMs),
+    () => checkPinned(state, command),
     () => (command.drain.force === "no" ? checkSurvivors(state, command.cluster, context.settings) : PASSED),
   );
   if (!objection.ok) return objection;
@@ -75,6 +77,12 @@ function changeable(
   if (!version.ok) return version;
   if (found.value.membership !== "revoked") return ok(found.value);
   return reject("CLUSTER_STATE", "cluster", `cluster ${cluster} is revoked; it can only be unregistered`);
+}
+
+function checkPinned(state: FleetState, { cluster, pinnedDigest }: Of<"drain-cluster">): Check {
+  if (pinnedDigest === undefined || pinnedDigest === "" || pinnedDigest === drainDigest(state, cluster)) return PASSED;
+  const message = `what the preview of draining ${cluster} was computed from has moved since; preview again and pin the new digest`;
+  return reject("INPUTS_MOVED", "pinned_digest", message);
 }
 
 function checkDrain({ maxStepWeight, bakeMs, deadlineAtMs }: DrainRequest, atMs: number): Check {

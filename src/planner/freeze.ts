@@ -1,5 +1,7 @@
 import type { FleetEvent } from "../model/event.ts";
 import type { FleetState } from "../model/fleet.ts";
+import type { ClusterId } from "../model/ids.ts";
+import type { Settings } from "../model/settings.ts";
 import type { Evidence, EvidenceContext } from "./evidence.ts";
 
 /** Fewer clusters than this in trouble never freeze anything. */
@@ -35,7 +37,19 @@ export function freezing(state: FleetState, evidence: readonly Evidence[], conte
   return { isFrozen: true, events: [{ kind: "fleet-frozen", reason: isPanic ? inTrouble : within }] };
 }
 
-function provenClusters(state: FleetState): ReadonlySet<string> {
+/** Whether the loss of some clusters at once, beside those that are dark already, would freeze the fleet. */
+export function freezesOnLoss(state: FleetState, lost: readonly ClusterId[], settings: Settings): boolean {
+  const proven = provenClusters(state);
+  const turned = lost.filter((name) => proven.has(name)).length;
+  const dark = [...proven].filter(
+    (name) => lost.includes(name) || isDark(state.clusters.get(name)?.verdict ?? "unknown"),
+  );
+  return (
+    exceeds(dark.length, proven.size * settings.panicRatio) || exceeds(turned, proven.size * settings.correlatedRatio)
+  );
+}
+
+function provenClusters(state: FleetState): ReadonlySet<ClusterId> {
   const clusters = [...state.clusters.values()];
   const proven = clusters.filter((found) => found.membership === "active" && found.firstHealthyAtMs !== undefined);
   return new Set(proven.map(({ spec }) => spec.cluster));

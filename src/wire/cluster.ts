@@ -9,7 +9,7 @@ import type {
   UnregisterClusterRequest,
 } from "../../proto/gen/weir/v1/fleet_pb.ts";
 import type { ClusterSpec } from "../model/cluster.ts";
-import type { Command } from "../model/command.ts";
+import type { Command, DrainRequest } from "../model/command.ts";
 import { WEIGHT_TOTAL } from "../model/destination.ts";
 import type { ClusterId } from "../model/ids.ts";
 import type { Refusal } from "../model/refusal.ts";
@@ -31,6 +31,9 @@ const BAKE_MS_MAX = 86_400_000;
 const TEXT_LENGTH_MAX = 253;
 const REASON_LENGTH_MAX = 1_024;
 const LABELS_MAX = 64;
+
+/** Longest digest of a preview. */
+export const DIGEST_LENGTH_MAX = 256;
 
 /** What the listener made for a registration: the token's hash and the time. */
 export interface MadeToken {
@@ -154,18 +157,28 @@ export function drainCluster(request: DrainClusterRequest, nowMs: number): Resul
   const deadlineAtMs = Number(request.deadlineAtUnixMs);
   if (deadlineAtMs !== 0 && deadlineAtMs <= nowMs)
     checks.refuse("FIELD_INVALID", "deadline_at_unix_ms", `${deadlineAtMs} has passed; it is ${Math.trunc(nowMs)} now`);
-  const force = checks.choice("force", { value: request.force, ...FORCE_WORDS });
+  const { pinnedDigest } = request;
   return checks.result({
     kind: "drain-cluster",
     cluster: checks.label<ClusterId>("cluster", request.cluster),
-    drain: {
-      maxStepWeight: stepOf(checks, "max_step_weight", request.maxStepWeight) ?? DEFAULT_PACE_POLICY.maxStepWeight,
-      bakeMs: bakeOf(checks, "bake_ms", request.bakeMs) ?? DEFAULT_PACE_POLICY.bakeMs,
-      ...(deadlineAtMs === 0 ? {} : { deadlineAtMs }),
-      force: force === "yes" ? "over-capacity" : "no",
-    },
+    drain: { ...paceOf(checks, "", request), ...(deadlineAtMs === 0 ? {} : { deadlineAtMs }) },
+    ...(pinnedDigest !== "" && { pinnedDigest: checks.text("pinned_digest", pinnedDigest, DIGEST_LENGTH_MAX) }),
     ...expectedVersionOf(checks, request.expectedResourceVersion),
   });
+}
+
+/** Reads how fast a drain is to go, and whether it must fit. */
+export function paceOf(
+  checks: Checks,
+  path: string,
+  message: Pick<DrainClusterRequest, "maxStepWeight" | "bakeMs" | "force">,
+): DrainRequest {
+  const force = checks.choice(`${path}force`, { value: message.force, ...FORCE_WORDS });
+  return {
+    maxStepWeight: stepOf(checks, `${path}max_step_weight`, message.maxStepWeight) ?? DEFAULT_PACE_POLICY.maxStepWeight,
+    bakeMs: bakeOf(checks, `${path}bake_ms`, message.bakeMs) ?? DEFAULT_PACE_POLICY.bakeMs,
+    force: force === "yes" ? "over-capacity" : "no",
+  };
 }
 
 /** Reads the largest step of a change, 1 to 10 000; 0 means not said. */

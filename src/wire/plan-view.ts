@@ -7,7 +7,6 @@ import type {
   GetPlanRequest,
   GetPlanResponseSchema,
   PlanDifferenceSchema,
-  ReasonSchema,
   ServicePlanViewSchema,
 } from "../../proto/gen/weir/v1/plan_pb.ts";
 import type { Split } from "../model/destination.ts";
@@ -16,16 +15,16 @@ import type { FleetState, ServiceState } from "../model/fleet.ts";
 import type { ClusterId, RouteSetHash } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
 import type { Observed } from "../model/observed.ts";
-import type { Reason } from "../model/plan.ts";
 import type { Refusal } from "../model/refusal.ts";
 import { ok } from "../model/result.ts";
 import type { Result } from "../model/result.ts";
 import { findCluster, releasedOf } from "./cluster-view.ts";
 import { toSequence } from "./position.ts";
+import { toReason } from "./reason.ts";
 import { toRouteSet } from "./route-set.ts";
 import { selectServices } from "./service.ts";
 import { defaultSplit } from "./shift.ts";
-import { sorted, toDestination } from "./split.ts";
+import { sorted } from "./split.ts";
 
 /** The plans in force. Refuses UNKNOWN_SERVICE. */
 export function getPlan(
@@ -135,9 +134,4 @@ export function explainPlan(
   const all = services.value.flatMap((found) => found.rollout?.plan.reasons ?? []);
   const reasons = all.filter((reason) => cluster === "" || reason.cluster === cluster).map(toReason);
   return ok({ reasons, sequence: toSequence(state.sequence) });
-}
-
-/** A reason in the wire's form. */
-export function toReason({ cluster, destination, kind, text }: Reason): MessageInitShape<typeof ReasonSchema> {
-  return { cluster, destination: toDestination(destination), kind, text };
 }

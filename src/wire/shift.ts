@@ -22,7 +22,8 @@ import { ok, refuse } from "../model/result.ts";
 import type { Result } from "../model/result.ts";
 import type { Shift, ShiftTarget } from "../model/shift.ts";
 import { Checks } from "./checks.ts";
-import { bakeOf, reasonOf, stepOf } from "./cluster.ts";
+import { bakeOf, DIGEST_LENGTH_MAX, reasonOf, stepOf } from "./cluster.ts";
+import { toReason } from "./reason.ts";
 import { toSequence } from "./position.ts";
 import { quote } from "./quote.ts";
 import { repeated, splitOf, toDestination, toWeights } from "./split.ts";
@@ -30,7 +31,8 @@ import { SHIFT_PHASES } from "./words.ts";
 
 type CommandOf<K extends Command["kind"]> = Extract<Command, { kind: K }>;
 
-const DIGEST_LENGTH_MAX = 128;
+/** Longest id of a shift. */
+const SHIFT_ID_LENGTH_MAX = 128;
 
 /**
  * A shift as a command. Refuses EMPTY_PLAN, BAD_NAME, FIELD_REQUIRED, EMPTY_SELECTOR (no sources), WEIGHTS_SUM,
@@ -45,7 +47,7 @@ export function requestShift(
   const checks = new Checks();
   const { proposal, pinnedDigest } = request;
   if (proposal === undefined || isEmpty(proposal)) return emptyProposal();
-  const command = shiftOf(checks, proposal, shift);
+  const command = shiftOf(checks, "proposal", { proposal, shift });
   const reason = reasonOf(checks, "proposal.reason", proposal.reason);
   if (pinnedDigest === "") return checks.result({ ...command, reason });
   return checks.result({
@@ -60,7 +62,7 @@ export function previewShift(request: PreviewShiftRequest): Result<CommandOf<"re
   const checks = new Checks();
   const { proposal } = request;
   if (proposal === undefined || isEmpty(proposal)) return emptyProposal();
-  const command = shiftOf(checks, proposal, "preview" as ShiftId);
+  const command = shiftOf(checks, "proposal", { proposal, shift: "preview" as ShiftId });
   return checks.result(command.reason === "" ? { ...command, reason: "preview" } : command);
 }
 
@@ -73,31 +75,32 @@ function emptyProposal(): Result<never, Refusal> {
   return refuse({ code: "EMPTY_PLAN", field: "proposal", message });
 }
 
-function shiftOf(checks: Checks, proposal: ShiftProposal, shift: ShiftId): CommandOf<"request-shift"> {
-  const maxStepWeight = stepOf(checks, "proposal.max_step_weight", proposal.maxStepWeight);
-  const bakeMs = bakeOf(checks, "proposal.bake_ms", proposal.bakeMs);
+/** Reads a shift as it is proposed; its reason may be empty. */
+export function shiftOf(
+  checks: Checks,
+  field: string,
+  { proposal, shift }: { readonly proposal: ShiftProposal; readonly shift: ShiftId },
+): CommandOf<"request-shift"> {
+  const maxStepWeight = stepOf(checks, `${field}.max_step_weight`, proposal.maxStepWeight);
+  const bakeMs = bakeOf(checks, `${field}.bake_ms`, proposal.bakeMs);
   return {
     kind: "request-shift",
     shift,
-    service: checks.service<ServiceId>("proposal.service", proposal.service),
-    sources: sourcesOf(checks, proposal.sources),
-    target: targetOf(checks, "proposal.target", proposal.target),
+    service: checks.service<ServiceId>(`${field}.service`, proposal.service),
+    sources: sourcesOf(checks, `${field}.sources`, proposal.sources),
+    target: targetOf(checks, `${field}.target`, proposal.target),
     ...(maxStepWeight === undefined ? {} : { maxStepWeight }),
     ...(bakeMs === undefined ? {} : { bakeMs }),
     reason: proposal.reason,
   };
 }
 
-function sourcesOf(checks: Checks, sources: readonly string[]): readonly ClusterId[] {
+function sourcesOf(checks: Checks, field: string, sources: readonly string[]): readonly ClusterId[] {
   if (sources.length === 0)
-    checks.refuse(
-      "EMPTY_SELECTOR",
-      "proposal.sources",
-      "selects no source; name the clusters whose callers shall move",
-    );
+    checks.refuse("EMPTY_SELECTOR", field, "selects no source; name the clusters whose callers shall move");
   const twice = repeated(sources);
-  if (twice !== undefined) checks.refuse("DUPLICATE_KEY", "proposal.sources", `names ${quote(twice)} more than once`);
-  const names = sources.map((source, index) => checks.label<ClusterId>(`proposal.sources[${index}]`, source));
+  if (twice !== undefined) checks.refuse("DUPLICATE_KEY", field, `names ${quote(twice)} more than once`);
+  const names = sources.map((source, index) => checks.label<ClusterId>(`${field}[${index}]`, source));
   return names.toSorted(compareNames);
 }
 
@@ -113,7 +116,7 @@ function targetOf(checks: Checks, field: string, message: ShiftTargetMessage | u
 /** An abort as a command. Refuses FIELD_REQUIRED, FIELD_INVALID. */
 export function abortShift(request: AbortShiftRequest): Result<CommandOf<"abort-shift">, Refusal> {
   const checks = new Checks();
-  const shift = checks.required("shift", request.shift, DIGEST_LENGTH_MAX) as ShiftId;
+  const shift = checks.required("shift", request.shift, SHIFT_ID_LENGTH_MAX) as ShiftId;
   return checks.result({ kind: "abort-shift", shift, reason: reasonOf(checks, "reason", request.reason) });
 }
 
@@ -202,12 +205,7 @@ export function toPreview(preview: ShiftPreview): MessageInitShape<typeof Previe
   return {
     before: toSourceSplits(preview.before),
     steps: preview.steps.map(toPreviewStep),
-    reasons: preview.reasons.map(({ cluster, destination, kind, text }) => ({
-      cluster,
-      destination: toDestination(destination),
-      kind,
-      text,
-    })),
+    reasons: preview.reasons.map(toReason),
     digest: preview.digest,
     sequence: toSequence(preview.sequence),
   };
@@ -220,7 +218,10 @@ function toPreviewStep({ splits, loads }: PreviewedStep): MessageInitShape<typeo
   };
 }
 
-function toSourceSplits(splits: Readonly<Record<ClusterId, Split>>): MessageInitShape<typeof SourceSplitSchema>[] {
+/** Splits in the wire's form, by source. */
+export function toSourceSplits(
+  splits: Readonly<Record<ClusterId, Split>>,
+): MessageInitShape<typeof SourceSplitSchema>[] {
   const entries = Object.entries(splits) as [ClusterId, Split][];
   return entries.toSorted(([a], [b]) => compareNames(a, b)).map(([cluster, split]) => toSourceSplit(cluster, split));
 }

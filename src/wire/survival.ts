@@ -9,12 +9,13 @@ export type Survivals = ReadonlyMap<ServiceId, Survival>;
 /** Services that somebody should know about: short of room now or after a loss, or with losses that their policy names. */
 export function toSurvivals(survivals: Survivals): MessageInitShape<typeof SurvivalStatusSchema>[] {
   return [...survivals]
-    .map(([service, { shortRps, losses }]) => ({
-      service,
-      shortRps,
-      losses: losses.filter((loss) => isShort(loss) || loss.isRequired),
-    }))
+    .map(([service, survival]) => toSurvivalStatus(service, survival))
     .filter(({ shortRps, losses }) => shortRps > 0 || losses.length > 0);
+}
+
+/** What one service lacks: now, and after losses that it does not outlive or that its policy names. */
+export function toSurvivalStatus(service: ServiceId, { shortRps, losses }: Survival) {
+  return { service, shortRps, losses: losses.filter((loss) => isShort(loss) || loss.isRequired) };
 }
 
 /** The fleet in four numbers. */

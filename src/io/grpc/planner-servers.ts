@@ -6,6 +6,7 @@ import { AdminService } from "../../../proto/gen/weir/v1/admin_pb.ts";
 import { AgentService, JoinService } from "../../../proto/gen/weir/v1/agent_pb.ts";
 import { ClusterService } from "../../../proto/gen/weir/v1/fleet_pb.ts";
 import { PlanService } from "../../../proto/gen/weir/v1/plan_pb.ts";
+import { PreviewService } from "../../../proto/gen/weir/v1/preview_pb.ts";
 import { ServiceService, ShiftService, StatusService } from "../../../proto/gen/weir/v1/traffic_pb.ts";
 import { readCanonicalAcknowledgement } from "../../wire/canonical-stream.ts";
 import type { Metrics } from "../http/metrics.ts";
@@ -24,6 +25,7 @@ import { adminService } from "./operator/admin-service.ts";
 import { clusterService } from "./operator/cluster-service.ts";
 import type { OperatorParts } from "./operator/parts.ts";
 import { planService, statusService } from "./operator/plan-service.ts";
+import { previewService } from "./operator/preview-service.ts";
 import { serviceService } from "./operator/service-service.ts";
 import { shiftService } from "./operator/shift-service.ts";
 import type { Pusher } from "./push/pusher.ts";
@@ -200,11 +202,20 @@ function operatorServer(options: PlannerServersOptions, gatekeeper: Gatekeeper, 
   bindService(server, { service: ServiceService, code: serviceService(parts), binding });
   bindService(server, { service: ShiftService, code: shiftService(parts), binding });
   bindService(server, { service: PlanService, code: planService(parts), binding });
+  bindService(server, { service: PreviewService, code: previewService(parts), binding });
   bindService(server, { service: StatusService, code: statusService(parts), binding });
   bindService(server, { service: AdminService, code: adminService(parts), binding });
   health.addToServer(server);
-  const services = [ClusterService, ServiceService, ShiftService, PlanService, StatusService, AdminService];
-  addReflection(server, { services, foreign: [healthContract()] });
+  const known = [
+    ClusterService,
+    ServiceService,
+    ShiftService,
+    PlanService,
+    PreviewService,
+    StatusService,
+    AdminService,
+  ];
+  addReflection(server, { services: known, foreign: [healthContract()] });
   return server;
 }
 
