@@ -24,7 +24,10 @@ export async function keepHouse(parts: HousekeepingParts, state: FleetState, sig
   try {
     const marked = await within(bounded, async (inner) => await log.incarnation(inner));
     const isMarked = marked !== undefined && sameIncarnation(marked, state.incarnation);
-    if (!isMarked || keeper.isDue(state)) await within(bounded, (inner) => keeper.keep(state, inner));
+    if (!isMarked || keeper.isDue(state)) {
+      const bytes = await keeper.encode(state, signal);
+      await within(bounded, async (inner) => await keeper.keep(state, bytes, inner));
+    }
     if (!isMarked) await within(bounded, (inner) => log.markIncarnation(state.incarnation, inner));
   } catch (error) {
     if (!signal.aborted) logger.warn({ cause: String(error) }, "snapshot could not be kept");

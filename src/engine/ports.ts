@@ -136,6 +136,8 @@ export interface Codec {
   decodeRecord(entry: LogEntry): Result<LogRecord, Refusal>;
   encodeRouteSet(routeSet: RouteSet): { readonly hash: RouteSetHash; readonly bytes: Uint8Array };
   encodeSnapshot(state: FleetState): Uint8Array;
+  /** The same bytes in steps of a few milliseconds: a whole fleet at once would hold up everything else. */
+  encodeSnapshotInSteps(state: FleetState): Generator<undefined, Uint8Array, undefined>;
   decodeSnapshot(bytes: Uint8Array): Result<FleetState, Refusal>;
 }
 

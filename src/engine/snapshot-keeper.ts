@@ -2,13 +2,14 @@ import type { FleetState } from "../model/fleet.ts";
 import { sameIncarnation } from "../model/position.ts";
 import type { Incarnation } from "../model/position.ts";
 import type { EngineTiming } from "./timing.ts";
-import type { Codec, EngineLog, Log, SnapshotMark, Snapshots } from "./ports.ts";
+import type { Clock, Codec, EngineLog, Log, SnapshotMark, Snapshots } from "./ports.ts";
 
 /** Newest snapshots that are kept: a damaged one must not be the only one. */
 const NEWEST_KEPT = 3;
 
 /** What keeping snapshots needs. */
 export interface KeeperParts {
+  readonly clock: Clock;
   readonly log: Log;
   readonly snapshots: Snapshots;
   readonly codec: Codec;
@@ -42,11 +43,23 @@ export class SnapshotKeeper {
     return records >= snapshotEveryRecords || (records > 0 && state.atMs - this.#savedAtMs >= snapshotEveryMs);
   }
 
-  /** Saves a state, drops superseded snapshots, trims the log. */
-  async keep(state: FleetState, signal: AbortSignal): Promise<void> {
-    const { codec, snapshots, logger } = this.#parts;
+  /** A state's bytes, made little by little: a large fleet's take seconds, in which others have their turn. */
+  async encode(state: FleetState, signal: AbortSignal): Promise<Uint8Array> {
+    const { codec, clock } = this.#parts;
+    const steps = codec.encodeSnapshotInSteps(state);
+    for (;;) {
+      signal.throwIfAborted();
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      // One step after the other, each in a turn of its own.
+      await clock.sleep(0, signal);
+    }
+  }
+
+  /** Saves a state by its bytes, drops superseded snapshots, trims the log. */
+  async keep(state: FleetState, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    const { snapshots, logger } = this.#parts;
     const mark = { sequence: state.sequence, atMs: state.atMs, incarnation: state.incarnation };
-    const bytes = codec.encodeSnapshot(state);
     await snapshots.save(mark, bytes, signal);
     this.startedFrom(mark);
     logger.info({ sequence: mark.sequence, bytes: bytes.length }, "snapshot kept");

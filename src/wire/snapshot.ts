@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { EMPTY_FLEET } from "../model/fleet.ts";
 import type { FleetState } from "../model/fleet.ts";
 import { compareNames } from "../model/ids.ts";
@@ -24,21 +25,64 @@ const LINE_FEED = 10;
  * `[map, key, value]` per entry, all in canonical JSON and sorted.
  */
 export function encodeSnapshot(state: FleetState): Uint8Array {
+  const steps = encodeSnapshotInSteps(state);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** Text after which a step ends: a few milliseconds' work. */
+const STEP_CHARACTERS = 48 * 1_024;
+
+/** Entries that are sorted into drawers in one step. */
+const STEP_ENTRIES = 4_096;
+
+/** The same in steps of a few milliseconds, for whoever has other things to do between them. */
+export function* encodeSnapshotInSteps(state: FleetState): Generator<undefined, Uint8Array, undefined> {
   const plain = Object.fromEntries(
     Object.entries(state).filter(([name]) => !MAPS.includes(name as (typeof MAPS)[number])),
   );
-  const entries = MAPS.flatMap((map) => linesOf(map, state[map]));
-  const body = new TextEncoder().encode([canonicalJson(plain), ...entries, ""].join("\n"));
-  const title = new TextEncoder().encode(`${MAGIC} ${SNAPSHOT_FORMAT} ${sha256Hex(body)}\n`);
-  const bytes = new Uint8Array(title.length + body.length);
-  bytes.set(title);
-  bytes.set(body, title.length);
-  return bytes;
+  const [encoder, digest] = [new TextEncoder(), createHash("sha256")];
+  const parts: Uint8Array[] = [];
+  const write = (text: string): void => {
+    const bytes = encoder.encode(text);
+    digest.update(bytes);
+    parts.push(bytes);
+  };
+  write(`${canonicalJson(plain)}\n`);
+  for (const map of MAPS) {
+    let text = "";
+    for (const entry of inOrder<unknown>(state[map])) {
+      if (entry !== undefined) text += `${canonicalJson([map, ...entry])}\n`;
+      if (entry !== undefined && text.length < STEP_CHARACTERS) continue;
+      write(text);
+      text = "";
+      yield undefined;
+    }
+    write(text);
+  }
+  const title = encoder.encode(`${MAGIC} ${SNAPSHOT_FORMAT} ${digest.digest("hex")}\n`);
+  return Buffer.concat([title, ...parts]);
 }
 
-function linesOf(map: string, entries: ReadonlyMap<string, unknown>): readonly string[] {
-  const byKey = [...entries].toSorted(([a], [b]) => compareNames(a, b));
-  return byKey.map(([key, value]) => canonicalJson([map, key, value]));
+/** Characters by which names are sorted into drawers, so that there is never much to sort at once. */
+const DRAWER_CHARACTERS = 3;
+
+/** Entries in the order of their names; undefined where a step of the way to them ends. */
+function* inOrder<V>(entries: ReadonlyMap<string, V>): Generator<readonly [string, V] | undefined> {
+  const drawers = new Map<string, [string, V][]>();
+  let count = 0;
+  for (const entry of entries) {
+    const name = entry[0].slice(0, DRAWER_CHARACTERS);
+    const drawer = drawers.get(name);
+    if (drawer === undefined) drawers.set(name, [entry]);
+    else drawer.push(entry);
+    count += 1;
+    if (count % STEP_ENTRIES === 0) yield undefined;
+  }
+  for (const name of [...drawers.keys()].toSorted(compareNames))
+    yield* (drawers.get(name) ?? []).toSorted(([a], [b]) => compareNames(a, b));
 }
 
 /**

@@ -8,8 +8,10 @@ import { EVENT_KINDS } from "../../src/model/event.ts";
 import type { FleetEvent, LogRecord } from "../../src/model/event.ts";
 import { EMPTY_FLEET } from "../../src/model/fleet.ts";
 import type { FleetState } from "../../src/model/fleet.ts";
+import { compareNames } from "../../src/model/ids.ts";
 import type { Actor, ClusterId, ServiceId, ShiftId } from "../../src/model/ids.ts";
 import { OPEN_POLICY } from "../../src/model/service.ts";
+import { ShardedMap } from "../../src/model/sharded-map.ts";
 import { policyOf } from "../../src/planner/policy.ts";
 import { codec } from "../../src/wire/codec.ts";
 import { routeSet, sequence } from "./arbitrary.ts";
@@ -158,7 +160,7 @@ describe("a snapshot", () => {
   it("gives back the state with its maps", () => {
     fc.assert(
       fc.property(routeSet, (value) => {
-        const state = { ...fleet, routeSets: new Map([[port.encodeRouteSet(value).hash, value]]) };
+        const state = { ...fleet, routeSets: ShardedMap.copyOf(new Map([[port.encodeRouteSet(value).hash, value]])) };
         expect(port.decodeSnapshot(port.encodeSnapshot(state))).toEqual({ ok: true, value: state });
       }),
     );
@@ -167,6 +169,23 @@ describe("a snapshot", () => {
   it("is the same bytes whatever the order of its maps", () => {
     const turned = { ...fleet, revisions: new Map([...fleet.revisions].toReversed()) };
     expect(port.encodeSnapshot(turned)).toEqual(port.encodeSnapshot(fleet));
+  });
+
+  it("is the same bytes in one go and in steps, of which a large fleet has many", () => {
+    const names = Array.from({ length: 9_000 }, (_, index) => `c${(index * 7_919) % 9_000}` as ClusterId);
+    const large = { ...fleet, revisions: new Map(names.map((name, index) => [name, index])) };
+    const steps = port.encodeSnapshotInSteps(large);
+    let [count, step] = [1, steps.next()];
+    for (; step.done !== true; count += 1) step = steps.next();
+    expect(step.value).toEqual(port.encodeSnapshot(large));
+    expect(count).toBeGreaterThan(5);
+    const lines = new TextDecoder()
+      .decode(step.value)
+      .split("\n")
+      .filter((line) => line.startsWith('["revisions"'));
+    expect(lines).toHaveLength(9_000);
+    const order = lines.map((line) => (JSON.parse(line) as [string, string])[1]);
+    expect(order).toEqual(order.toSorted(compareNames));
   });
 
   it("is refused when it was cut or changed anywhere", () => {
