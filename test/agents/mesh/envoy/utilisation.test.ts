@@ -42,6 +42,7 @@ function aRig(...endpoints: readonly LocalEndpoint[]) {
   utilisations.show(someEndpoints({ [CHECKOUT]: { v1: endpoints } }));
   return {
     add: (load: ClusterLoad, node = "envoy-1") => utilisations.add(node, [load]),
+    addAll: (loads: readonly ClusterLoad[]) => utilisations.add("envoy-1", loads),
     take: () => utilisations.take(),
     share: () => utilisations.take()[0]?.utilisation,
     pass: (ms: number) => (nowMs += ms),
@@ -83,8 +84,9 @@ describe("utilisation", () => {
 
   it("adds up what several Envoys and envoyClusters say of an endpoint in the same time", () => {
     const rig = aRig(at(1));
-    rig.add(aLoad([{ port: 1, application: [10, 2] }]));
-    rig.add(aLoad([{ port: 1, application: [10, 4] }], { envoyCluster: "out/shop/checkout/us-east/v1/1" }));
+    const byGateway = aLoad([{ port: 1, application: [10, 2] }]);
+    const local = aLoad([{ port: 1, application: [10, 4] }], { envoyCluster: "out/shop/checkout/us-east/v1/1" });
+    rig.addAll([byGateway, local]);
     rig.add(aLoad([{ port: 1, application: [20, 18] }], { intervalMs: 900 }), "envoy-2");
     expect(rig.take()).toMatchObject([{ utilisation: 0.6, overMs: 1_000 }]);
   });
@@ -122,6 +124,21 @@ describe("utilisation", () => {
     expect(rig.take()).toMatchObject([{ utilisation: 0.4, beganAgoMs: 3_000 }]);
     rig.pass(1_001);
     expect(rig.take()).toEqual([]);
+  });
+
+  it("stands for one Envoy while others, which had no requests, report", () => {
+    const rig = aRig(at(1));
+    rig.add(aLoad([{ port: 1, application: [10, 4] }]));
+    rig.take();
+    rig.add(aLoad([]), "envoy-2");
+    expect(rig.share()).toBeCloseTo(0.4);
+  });
+
+  it("is of all the time that several reports of one Envoy are about", () => {
+    const rig = aRig(at(1));
+    rig.add(aLoad([{ port: 1, application: [10, 4] }], { intervalMs: 500 }));
+    rig.add(aLoad([{ port: 1, application: [10, 8] }], { intervalMs: 600 }));
+    expect(rig.take()).toMatchObject([{ utilisation: 0.6, overMs: 1_100, beganAgoMs: 1_100 }]);
   });
 
   it("ends at once when the next report has nothing to say", () => {
