@@ -89,12 +89,13 @@ function readLimits(keys: Keys): Limits {
 }
 
 function readReport(keys: Keys): ReportPolicy {
-  const { turnMs, requestsEnough, attentionMs, servicesFew } = DEFAULT_REPORT_POLICY;
+  const { turnMs, requestsEnough, utilisationEnoughMs, attentionMs, servicesFew } = DEFAULT_REPORT_POLICY;
   const number = (name: string, fallback: number, max: number) =>
     keys.number(`report.${name}`, { fallback, min: 1, max });
   return {
     turnMs: number("turnMs", turnMs, 15_000),
     requestsEnough: number("requestsEnough", requestsEnough, 1_000_000),
+    utilisationEnoughMs: number("utilisationEnoughMs", utilisationEnoughMs, 600_000),
     attentionMs: number("attentionMs", attentionMs, 3_600_000),
     servicesFew: number("servicesFew", servicesFew, 1_000),
   };

@@ -10,6 +10,8 @@ export interface ReportPolicy {
   readonly turnMs: number;
   /** Requests in a window that make its shares worth reporting before its turn. */
   readonly requestsEnough: number;
+  /** Time of which utilisation was said that makes it worth reporting before its turn, in ms. */
+  readonly utilisationEnoughMs: number;
   /** How long after its routes changed a service is reported as soon as it has enough requests, in ms. */
   readonly attentionMs: number;
   /** Up to as many services, each is reported as soon as it has enough requests. */
@@ -20,6 +22,7 @@ export interface ReportPolicy {
 export const DEFAULT_REPORT_POLICY: ReportPolicy = {
   turnMs: 14_000,
   requestsEnough: 100,
+  utilisationEnoughMs: 5_000,
   attentionMs: 60_000,
   servicesFew: 32,
 };
@@ -131,16 +134,22 @@ function averaged(name: "latencyMeanMs" | "latencyP50Ms", a: TrafficRow, b: Traf
   return requests === 0 ? seen : (before * a.requests + seen * b.requests) / requests;
 }
 
-/** Services to report now, sorted: whose turn has come, that broke, and those watched closely with enough requests. */
+/** Services to report now, sorted: whose turn has come, that broke, and those watched closely with enough to say. */
 export function dueServices(tallies: Tallies, { nowMs, policy }: Omit<ReportMoment, "services">): readonly ServiceId[] {
   const areFew = tallies.size <= policy.servicesFew;
   const due = [...tallies].filter(([, tally]) => {
     if (tally.windowMs <= 0) return false;
     if (nowMs >= tally.dueAtMs || isBroken(tally)) return true;
     const isWatched = areFew || nowMs < tally.attentionUntilMs;
-    return isWatched && requestsOf(tally) >= policy.requestsEnough;
+    return isWatched && hasEnough(tally, policy);
   });
   return due.map(([service]) => service);
+}
+
+/** A cluster that only serves others counts no requests, but its utilisation is news all the same. */
+function hasEnough(tally: Tally, { requestsEnough, utilisationEnoughMs }: ReportPolicy): boolean {
+  if (requestsOf(tally) >= requestsEnough) return true;
+  return tally.busy.values().some(({ overMs }) => overMs >= utilisationEnoughMs);
 }
 
 /** Whether failures began since the last report. */

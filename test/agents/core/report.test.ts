@@ -82,6 +82,18 @@ describe("reports", () => {
     expect(shareOf(hear(sent, said(0.4, 1_000), 3_000))).toBeCloseTo(0.4);
   });
 
+  it("come before their turn of a service that has no callers here, once enough is said of how busy it is", () => {
+    const busyFor = (overMs: number) => ({
+      windowMs: 1_000,
+      traffic: [],
+      utilisations: [{ service: A, version: V1, utilisation: 0.5, overMs, beganAgoMs: overMs }],
+    });
+    const some = count(new Map(), busyFor(4_999), { services: [A, B], nowMs: 1_000, policy });
+    expect(dueServices(some, { nowMs: 1_000, policy })).toEqual([]);
+    const enough = count(some, busyFor(1), { services: [A, B], nowMs: 2_000, policy });
+    expect(dueServices(enough, { nowMs: 2_000, policy })).toEqual([A]);
+  });
+
   it("bring every service in turn within 15 s, never all at once", () => {
     const many = services(600);
     let tallies: Tallies = new Map();

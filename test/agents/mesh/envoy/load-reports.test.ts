@@ -66,7 +66,7 @@ function reportsOf({ mesh }: TestSite): Reported {
       reported.traffic.push(...read.value.traffic);
     },
     clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
-    policy: { ...DEFAULT_REPORT_POLICY, requestsEnough: 20 },
+    policy: { ...DEFAULT_REPORT_POLICY, requestsEnough: 20, utilisationEnoughMs: 500 },
     timing: { tickMs: 400, coalesceMs: 20 },
   });
   health.start();
