@@ -40,6 +40,8 @@ export interface Settings {
   readonly returnFillMax: number;
   /** Share of a destination's capacity that planning fills, 0 to 1. */
   readonly utilisationMax: number;
+  /** Part by which more than that moves nothing by itself, 0 to 1: plans fill to the brim, and every flutter exceeds that. */
+  readonly limitSlack: number;
   /** Share of a destination's capacity that it gets at most while a step is under way, in whatever order it is applied, 0 to 1. */
   readonly stepUtilisationMax: number;
   /** Share of its capacity by which a destination's load may grow in one routine step, 0 to 1: caches and pools are cold at first. */
@@ -84,6 +86,7 @@ export const DEFAULT_SETTINGS: Settings = {
   returnGainMin: 0.05,
   returnFillMax: 0.95,
   utilisationMax: DEFAULT_UTILISATION_MAX,
+  limitSlack: 0.02,
   stepUtilisationMax: 0.95,
   onloadMax: 0.3,
   emergencyWatchMs: 60_000,

@@ -9,9 +9,6 @@ import { losesRoom } from "./reserve.ts";
 import type { PassedUp, Planning, Target } from "./target.ts";
 import { capacitiesOf, drainingWeight, forbiddenWeight, loadsOf, lostWeight, strayedWeight } from "./target.ts";
 
-/** Plans fill limits to the brim: what exceeds one by less than this is no reason to move, or every flutter would be. */
-const LIMIT_SLACK = 0.02;
-
 /**
  * Where the sources are to come to: their targets, or, where a move would gain callers too little of what they spend, where
  * they are: less than `moveGainMin`, or for a return `gainMinOfReturn`. A source that has nothing yet, loses something, must
@@ -87,6 +84,6 @@ function excessRps(splits: ReadonlyMap<ClusterId, Split>, { sources, settings, r
     .toSorted(([a], [b]) => compareNames(a, b))
     .reduce((sum, [key, loadRps]) => {
       const limitRps = limitOf({ key, capacityRps: capacities.get(key) }, { ...settings, ...reserve });
-      return sum + Math.max(0, loadRps - limitRps * (1 + LIMIT_SLACK));
+      return sum + Math.max(0, loadRps - limitRps * (1 + settings.limitSlack));
     }, 0);
 }

@@ -5,8 +5,11 @@ import { weightOf } from "./eligible.ts";
 import { stepAll } from "./step.ts";
 import type { Move, Step, StepBound, Surroundings } from "./step.ts";
 
-/** Tolerance of comparisons between loads, relative. */
-const LOAD_NOISE = 1e-6;
+/** What exceeds a limit by less than this part of it is left to the orderly step. */
+const SLACK = 1e-3;
+
+/** Relief that takes away less than this part of what the orderly step would leave is none: others make room first. */
+const RELIEF_MIN = 0.5;
 
 /**
  * The step to take at once where somebody has more now than a step may bring anybody, the moves would relieve it, and their
@@ -20,13 +23,19 @@ export function reliefOf(
   orderly: readonly Step[],
   surroundings: Surroundings,
 ): readonly Step[] | undefined {
-  const parts = partsNeeded(moves, orderly, surroundings);
-  if (parts.size === 0) return undefined;
+  const excess = excessAfter(moves, orderly, surroundings);
+  if (excess.size === 0) return undefined;
+  const parts = partsNeeded(moves, surroundings);
   const urgent = moves.map((move) => ({ ...move, maxStepWeight: weightNeeded(move, parts) }));
   const { onloadMax: _cold, ...whole } = surroundings;
   const steps = stepAll(urgent, { ...whole, utilisationMax: 1 });
-  if (steps.every(({ moved }, index) => moved <= (orderly[index]?.moved ?? 0))) return undefined;
+  const left = excessAfter(moves, steps, surroundings);
+  if (sumOf(left) > sumOf(excess) * (1 - RELIEF_MIN)) return undefined;
   return steps.map((step, index) => ({ ...step, bound: boundOf(step, urgent[index]) }));
+}
+
+function sumOf(excess: ReadonlyMap<DestinationKey, number>): number {
+  return [...excess.values()].reduce((sum, rps) => sum + rps, 0);
 }
 
 function boundOf({ bound }: Step, move: Move | undefined): StepBound {
@@ -34,22 +43,32 @@ function boundOf({ bound }: Step, move: Move | undefined): StepBound {
   return move?.maxStepWeight === 0 ? "relief-first" : "relief";
 }
 
-/** Part of the moves away from each overloaded destination that brings it down to its limit, or as far as they go. */
-function partsNeeded(
+/** Most that a destination may have: what a step may bring it, or what it ends with anyway. */
+function mostRps(key: DestinationKey, { loadsThen, capacities, utilisationMax }: Surroundings): number {
+  return Math.max((capacities.get(key) ?? Infinity) * utilisationMax, loadsThen.get(key) ?? 0);
+}
+
+/** Requests per second beyond that on each destination that moves would relieve, once they have come to some ends. */
+function excessAfter(
   moves: readonly Move[],
-  orderly: readonly Step[],
-  { loadsNow, loadsThen, capacities, utilisationMax }: Surroundings,
+  ends: readonly Step[],
+  surroundings: Surroundings,
 ): ReadonlyMap<DestinationKey, number> {
-  const leaving = rpsLeaving(moves, moves);
-  const left = rpsLeaving(moves, orderly);
-  const parts = new Map<DestinationKey, number>();
-  for (const [key, leavingRps] of leaving) {
-    const nowRps = loadsNow.get(key) ?? 0;
-    const mostRps = Math.max((capacities.get(key) ?? Infinity) * utilisationMax, loadsThen.get(key) ?? 0);
-    if (nowRps - (left.get(key) ?? 0) <= mostRps * (1 + LOAD_NOISE)) continue;
-    parts.set(key, Math.min(1, (nowRps - mostRps) / leavingRps));
-  }
-  return parts;
+  const left = rpsLeaving(moves, ends);
+  const excess = [...rpsLeaving(moves, moves).keys()].map((key): [DestinationKey, number] => {
+    const stillRps = (surroundings.loadsNow.get(key) ?? 0) - (left.get(key) ?? 0);
+    return [key, stillRps - mostRps(key, surroundings) * (1 + SLACK)];
+  });
+  return new Map(excess.filter(([, rps]) => rps > 0));
+}
+
+/** Part of the moves away from each overloaded destination that brings it down to its limit, or as far as they go. */
+function partsNeeded(moves: readonly Move[], surroundings: Surroundings): ReadonlyMap<DestinationKey, number> {
+  const parts = [...rpsLeaving(moves, moves)].map(([key, leavingRps]): [DestinationKey, number] => {
+    const excessRps = (surroundings.loadsNow.get(key) ?? 0) - mostRps(key, surroundings);
+    return [key, Math.min(1, excessRps / leavingRps)];
+  });
+  return new Map(parts.filter(([, part]) => part > 0));
 }
 
 /** Requests per second that ends of moves take away from each destination. */

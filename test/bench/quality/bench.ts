@@ -5,6 +5,7 @@ import { regionDownRows } from "../region-down/bench.ts";
 import type { Row } from "../row.ts";
 import { BASELINES, compareScenario } from "./compare.ts";
 import type { ScenarioResult } from "./compare.ts";
+import { liveRows } from "./live/rows.ts";
 import { pictureOf } from "./picture.ts";
 import { qualityRows } from "./quality-rows.ts";
 import { headroomPrice, ratioOf, ratioTable, spreadTable } from "./ratio-table.ts";
@@ -37,7 +38,12 @@ export const plannerBench: Bench = {
     );
     console.log(`${spreadTable(results)}\n`);
     if (stage.isWriting) write(results, scenarios);
-    return [...results.flatMap(qualityRows), ...(await timed(stage)), ...(await onRealEnvoys(stage))];
+    return [
+      ...results.flatMap(qualityRows),
+      ...liveRows(stage, scenarios, results),
+      ...(await timed(stage)),
+      ...(await onRealEnvoys(stage)),
+    ];
   },
 };
 
