@@ -1,6 +1,7 @@
 import { AdminService } from "../../proto/gen/weir/v1/admin_pb.ts";
 import { ClusterService } from "../../proto/gen/weir/v1/fleet_pb.ts";
 import { PlanService } from "../../proto/gen/weir/v1/plan_pb.ts";
+import { PreviewService } from "../../proto/gen/weir/v1/preview_pb.ts";
 import { ServiceService, ShiftService, StatusService } from "../../proto/gen/weir/v1/traffic_pb.ts";
 import { rpcService } from "../wire/rpc.ts";
 
@@ -10,6 +11,7 @@ export const API = {
   services: rpcService(ServiceService),
   shifts: rpcService(ShiftService),
   plans: rpcService(PlanService),
+  previews: rpcService(PreviewService),
   status: rpcService(StatusService),
   admin: rpcService(AdminService),
 } as const;

@@ -6,6 +6,7 @@ import { addContextCommands } from "./context.ts";
 import { addInit } from "./init.ts";
 import { addLogin } from "./login.ts";
 import { addPlanCommands } from "./plan.ts";
+import { addPreview } from "./preview/command.ts";
 import { addRecover } from "./recover.ts";
 import { addServiceCommands } from "./service/commands.ts";
 import type { Session } from "./session.ts";
@@ -43,6 +44,7 @@ export function makeProgram(session: Session): Command {
   addServiceCommands(program, session);
   addShiftCommands(program, session);
   addPlanCommands(program, session);
+  addPreview(program, session);
   addLogin(program, session);
   addContextCommands(program, session);
   addWhoami(program, session);

@@ -14,6 +14,7 @@ interface Options {
   readonly bake?: number;
   readonly deadline?: number;
   readonly force?: true;
+  readonly pin?: string;
   readonly wait?: true;
 }
 
@@ -27,6 +28,7 @@ export function addDrain(parent: Command, session: Session): void {
     .addOption(bakeOption())
     .option("--deadline <time>", "how long it may take, such as 2h", time)
     .option("--force", "also when the other clusters lack capacity")
+    .option("--pin <digest>", "digest of a preview: refuse if what it was computed from has moved")
     .addOption(waitOption("it is drained"))
     .action(async (name: string, options: Options, command: Command) => drain({ name, options, command }, session));
 }
@@ -43,6 +45,7 @@ async function drain(
     ...(bake === undefined ? {} : { bakeMs: bake }),
     deadlineAtUnixMs: deadline === undefined ? 0n : BigInt(Date.now() + deadline),
     force: options.force === true ? ForceMode.YES : ForceMode.NO,
+    pinnedDigest: options.pin ?? "",
   });
   if (options.wait === true) return followDrain({ name, command }, session);
   const lines = (): readonly string[] => [`cluster ${name} is being drained; see: weir cluster show ${name}`];

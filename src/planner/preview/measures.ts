@@ -58,6 +58,7 @@ export function measuresOf(
     const offers = new Map(source.offers.map((offer) => [offer.key, offer]));
     for (const { destination, weight } of splits[source.cluster] ?? []) {
       const rps = (weight / WEIGHT_TOTAL) * source.demandRps;
+      if (rps === 0) continue;
       const offer = offers.get(keyOf(destination));
       if (offer === undefined || offer.loss !== undefined) {
         sums.lostRps += rps;
@@ -148,7 +149,8 @@ export interface FreeWithoutOne {
 
 /** Undefined where nothing serves, or nobody knows what some destination takes. */
 export function freeWithoutOne(state: FleetState, service: ServiceState): FreeWithoutOne | undefined {
-  const sources = outlookOf(state, service);
+  // A dead cluster still serves itself, for all that is known, and nobody else.
+  const sources = outlookOf(state, service).filter(({ cluster }) => state.clusters.get(cluster)?.verdict !== "dead");
   const demandRps = sources.reduce((sum, source) => sum + source.demandRps, 0);
   const serving = new Map<DestinationKey, Offer>();
   for (const { offers } of sources)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { previewSteps } from "../../src/planner/preview.ts";
-import { aFleet, aShift, CHECKOUT, planOf, textOf, UNPACED, withShifts } from "./planning-fleet.ts";
-import type { ServiceOptions } from "./planning-fleet.ts";
+import { previewSteps } from "../../../src/planner/preview.ts";
+import { aFleet, aShift, CHECKOUT, planOf, textOf, UNPACED, withShifts } from "../planning-fleet.ts";
+import type { ServiceOptions } from "../planning-fleet.ts";
 
 const LOCAL = { "us-east": { "us-east/v1": 10_000 }, "eu-west": { "eu-west/v1": 10_000 } };
 
