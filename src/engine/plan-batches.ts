@@ -6,7 +6,7 @@ import type { ServiceId } from "../model/ids.ts";
  * Most route sets of one run of the planning worker. What a run brings is unpacked, decided on and folded in a few
  * milliseconds each, so that nothing else waits for long.
  */
-const ROUTE_SETS_AT_ONCE = 200;
+const ROUTE_SETS_AT_ONCE = 100;
 
 /** Splits what is due into runs of the planning worker: the most urgent first, those of equal urgency in their order. */
 export function planBatches(state: FleetState, due: readonly ServiceId[]): readonly (readonly ServiceId[])[] {

@@ -51,8 +51,10 @@ interface Place {
 
 /** An agent or its mesh said no: its own words, until an operator aborts or declares something else. */
 function refused({ service, rollout, context }: Place): Gate {
-  for (const cluster of releasedClusters(service, rollout)) {
-    const found = context.observed.clusters[cluster]?.refusals.find(
+  const { clusters } = context.observed;
+  const refusing = releasedClusters(service, rollout).filter((name) => (clusters[name]?.refusals.length ?? 0) > 0);
+  for (const cluster of refusing.toSorted(compareNames)) {
+    const found = clusters[cluster]?.refusals.find(
       (refusal) => refusal.service === service.spec.service && refusal.hash === rollout.plan.routeSets[cluster],
     );
     if (found !== undefined) return holds(`${cluster} refused it: ${found.code} ${found.detail}`.trim().slice(0, 500));
@@ -80,19 +82,20 @@ function blind({ state, rollout }: Place): Gate {
 }
 
 function unacknowledged({ state, service, rollout, context }: Place): Gate {
-  const concerned = [...new Set([...waveOf(rollout), ...changedClusters(service, rollout)])].toSorted(compareNames);
-  const missing = answerable(state, concerned).filter(
+  const concerned = new Set([...waveOf(rollout), ...changedClusters(service, rollout)]);
+  const late = [...concerned].filter(
     (cluster) =>
       context.observed.clusters[cluster]?.appliedHashes[service.spec.service] !== rollout.plan.routeSets[cluster],
   );
-  return missing.length === 0 ? OPEN : waits(`${missing.join(", ")} to apply it`);
+  const missing = answerable(state, late);
+  return missing.length === 0 ? OPEN : waits(`${missing.toSorted(compareNames).join(", ")} to apply it`);
 }
 
 /** An agent on its own fallback sends elsewhere than the plan says, so nothing can be learned from its shares. */
 function diverted({ state, rollout, context }: Place): Gate {
   if (rollout.plan.urgency !== "operator") return OPEN;
   const found = answerable(state, waveOf(rollout)).filter((cluster) => context.observed.clusters[cluster]?.hasFallback);
-  return found.length === 0 ? OPEN : holds(`${found.join(", ")} to end its own fallback`);
+  return found.length === 0 ? OPEN : holds(`${found.toSorted(compareNames).join(", ")} to end its own fallback`);
 }
 
 /** A missing verdict stops: where there is traffic, it must have been seen to go where it should since the release. */
@@ -158,7 +161,7 @@ function isPast(deadlineAtMs: number | undefined, atMs: number): boolean {
 
 /** Clusters of the wave that was released last. */
 function waveOf({ plan, waveIndex }: Rollout): readonly ClusterId[] {
-  return (plan.waves[waveIndex] ?? []).toSorted(compareNames);
+  return plan.waves[waveIndex] ?? [];
 }
 
 /** Clusters that were told something new in this step, or in one before it that never settled. */
@@ -169,7 +172,7 @@ function changedClusters({ released }: ServiceState, { plan, changes }: Rollout)
 /** Every cluster that this step has been released to by now. */
 function releasedClusters({ released }: ServiceState, { plan, waveIndex }: Rollout): readonly ClusterId[] {
   const clusters = plan.waves.slice(0, waveIndex + 1).flat();
-  return clusters.filter((cluster) => released[cluster] === plan.routeSets[cluster]).toSorted(compareNames);
+  return clusters.filter((cluster) => released[cluster] === plan.routeSets[cluster]);
 }
 
 /** Those that can be expected to answer: members that are neither dead nor unknown nor shut out. */
