@@ -5,6 +5,8 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Client, credentials, status } from "@grpc/grpc-js";
+import type { ServiceError } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { judgeListen } from "../../../../agents/mesh/envoy/ads-server.ts";
 import { envoyBootstrap } from "../../../../agents/mesh/envoy/bootstrap.ts";
@@ -56,6 +58,23 @@ function certificates(name: string) {
   return { paths, pem };
 }
 
+/** How a load report without a certificate ends. */
+async function loadReportRefused(ads: EnvoyMesh["ads"]): Promise<status | undefined> {
+  if (!("port" in ads)) throw new Error("no port");
+  const client = new Client(`${ads.address}:${ads.port}`, credentials.createInsecure());
+  const asIs = (bytes: Buffer) => bytes;
+  const path = "/envoy.service.load_stats.v3.LoadReportingService/StreamLoadStats";
+  const stream = client.makeBidiStreamRequest(path, asIs, asIs);
+  const ended = new Promise<status | undefined>((resolve) => {
+    stream.on("error", ({ code }: ServiceError) => resolve(code));
+    stream.on("data", () => resolve(undefined));
+  });
+  stream.write(Buffer.alloc(0));
+  const code = await ended;
+  client.close();
+  return code;
+}
+
 describe("judgeListen", () => {
   it.each(["127.0.0.1", "127.61.15.1", "::1"])("lets %s be served without certificates", (address) => {
     expect(judgeListen({ address, port: 1 }, undefined).ok).toBe(true);
@@ -85,6 +104,7 @@ describe("the configuration server", () => {
     envoys.push(await startEnvoy(envoyBootstrap({ cluster: US, ads: served.ads, tls: wrong })));
     envoys.push(await startEnvoy(envoyBootstrap({ cluster: US, ads: served.ads })));
     expect((await applied(served, 1_500)).refusals).toMatchObject([{ code: "APPLY_TIMEOUT" }]);
+    expect(await loadReportRefused(served.ads)).toBe(status.UNAVAILABLE);
     envoys.push(await startEnvoy(envoyBootstrap({ cluster: US, ads: served.ads, tls: trusted.paths })));
     expect((await applied(served)).refusals).toEqual([]);
   }, 30_000);
