@@ -6,6 +6,7 @@ import type {
   ServiceMeasures,
   ServicePreview,
 } from "../../../proto/gen/weir/v1/preview_pb.ts";
+import type { SourceSplit } from "../../../proto/gen/weir/v1/plan_pb.ts";
 import type { SurvivalSummary } from "../../../proto/gen/weir/v1/traffic_pb.ts";
 import { rate } from "../notation.ts";
 import { reasonTable } from "../shift/preview.ts";
@@ -13,7 +14,7 @@ import { survivalLines } from "../survival.ts";
 import { table } from "../table.ts";
 import { harmless } from "../terminal.ts";
 import type { Paint } from "../terminal.ts";
-import { sourceSplitWords } from "../view.ts";
+import { splitWords } from "../view.ts";
 
 /** A preview as it came. */
 export interface Previewed {
@@ -67,7 +68,7 @@ function costTable({ before, atOnce, after }: PreviewSummary): readonly string[]
   return table(columns, [
     row("demand", ({ demandRps }) => `${rate(demandRps)}/s`),
     row("latency", ({ latencyMs }) => `${digits(latencyMs)}ms`),
-    row("spent", ({ spentMsRps }) => `${digits(spentMsRps / 1_000)} requests in flight`),
+    row("latency and price", ({ spentMsRps }) => `${digits(spentMsRps)}ms*rps`),
     row("egress", ({ dollarsPerHour }) => `$${digits(dollarsPerHour)}/h`),
     row("beyond limits", ({ overLimitRps }) => `${rate(overLimitRps)}/s`),
     row("beyond capacity", ({ overCapacityRps }) => `${rate(overCapacityRps)}/s`),
@@ -130,8 +131,8 @@ function serviceLines(found: ServicePreview, paint: Paint): readonly string[] {
   const missing = short > 0 ? paint("bad", `; ${rate(short)}/s find no room`) : "";
   const held = isComplete ? "" : paint("warn", "; held up before the end");
   const rows = [
-    ["now", sourceSplitWords(beforeSplits)],
-    ...steps.map(({ urgency, changes }, index) => [`step ${index + 1}, ${urgency}`, sourceSplitWords(changes)]),
+    ["now", splitsText(beforeSplits)],
+    ...steps.map(({ urgency, changes }, index) => [`step ${index + 1}, ${urgency}`, splitsText(changes)]),
   ];
   return [
     paint("bold", harmless(service)) + `: ${rate(movedRps)}/s move${missing}${held}`,
@@ -140,6 +141,17 @@ function serviceLines(found: ServicePreview, paint: Paint): readonly string[] {
     ...indented(headroomLines(found)),
     ...indented(reasons.length === 0 ? [] : reasonTable(reasons)),
   ];
+}
+
+/** Sources that a line names at most. */
+const SOURCES_SHOWN = 8;
+
+function splitsText(splits: readonly SourceSplit[]): string {
+  const shown = splits
+    .slice(0, SOURCES_SHOWN)
+    .map(({ cluster, weights }) => `${harmless(cluster)}: ${splitWords(weights)}`);
+  const others = splits.length - SOURCES_SHOWN;
+  return [...shown, ...(others > 0 ? [`${others} more`] : [])].join("; ");
 }
 
 function indented(lines: readonly string[]): readonly string[] {
@@ -192,8 +204,11 @@ function headroomLines({
 }: ServicePreview): readonly string[] {
   const least = (found: ServiceMeasures | undefined): string =>
     found?.leastFreeShare === undefined ? "unknown" : `${share(found.leastFreeShare)} at ${place(found.tightest)}`;
-  const without = (free: ServicePreview["freeAfter"]): string =>
-    free === undefined ? "unknown" : `${share(free.freeShare)} without ${harmless(free.cluster)}`;
+  const without = (free: ServicePreview["freeAfter"]): string => {
+    if (free === undefined) return "unknown";
+    const left = Number.isFinite(free.freeShare) ? share(free.freeShare) : "nothing at all";
+    return `${left} without ${harmless(free.cluster)}`;
+  };
   const plain: Paint = (_, text) => text;
   const survivals = survivalAfter === undefined ? [] : [survivalAfter];
   const losses = survivalLines({ survivals, survivalSummary: ALL_SHORT }, plain);
