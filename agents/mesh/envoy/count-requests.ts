@@ -2,8 +2,8 @@ import type { Sample } from "./counters.ts";
 import { envoyClusterOf, isLevel } from "./statistics.ts";
 import type { Tally } from "./tally.ts";
 
-/** Adds one report's requests to the tally, by who served them, and those that nobody could. */
-export function countRequests(samples: readonly Sample[], tally: Tally): void {
+/** Adds the requests of one report, written at `atMs`, to the tally, by who served them, and those that nobody could. */
+export function countRequests(samples: readonly Sample[], tally: Tally, atMs: number): void {
   const served = new Map<string, number>();
   const times = new Map(samples.map((sample) => [sample.name, sample]));
   for (const { name, statistic, value } of samples) {
@@ -17,7 +17,7 @@ export function countRequests(samples: readonly Sample[], tally: Tally): void {
   }
   countUnserved(samples, { served, tally });
   countUnderWay(samples, tally);
-  tally.counted();
+  tally.counted(atMs);
 }
 
 function latency(times: ReadonlyMap<string, Sample>, name: string) {

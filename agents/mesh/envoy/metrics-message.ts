@@ -23,6 +23,8 @@ export interface Reading {
 export interface MetricsMessage {
   /** Who sends, which only the first message of a stream says. */
   readonly node: string | undefined;
+  /** When it was written, by the sender's clock, ms since 1970; undefined: it does not say. */
+  readonly writtenMs: number | undefined;
   readonly readings: readonly Reading[];
 }
 
@@ -37,16 +39,19 @@ export function readMetricsMessage(bytes: Uint8Array): MetricsMessage {
   const reader = new BinaryReader(bytes);
   const readings: Reading[] = [];
   let node: string | undefined;
+  let writtenMs: number | undefined;
   while (reader.pos < reader.len) {
     const [number, type] = reader.tag();
     if (number === METRICS) {
-      const reading = readingOf(fromBinary(MetricFamilySchema, reader.bytes(), FROM_ENVOY));
+      const family = fromBinary(MetricFamilySchema, reader.bytes(), FROM_ENVOY);
+      const reading = readingOf(family);
+      writtenMs ??= Number(family.metric[0]?.timestampMs ?? 0) || undefined;
       if (reading !== undefined) readings.push(reading);
     } else if (number === IDENTIFIER) {
       node = fromBinary(StreamMetricsMessage_IdentifierSchema, reader.bytes(), FROM_ENVOY).node?.id ?? node;
     } else reader.skip(type, number);
   }
-  return { node, readings };
+  return { node, writtenMs, readings };
 }
 
 const FROM_ENVOY = { readUnknownFields: false };

@@ -8,6 +8,8 @@ import type { Counters } from "./counters.ts";
 import { createCounters } from "./counters.ts";
 import type { MetricsMessage } from "./metrics-message.ts";
 import { readMetricsMessage } from "./metrics-message.ts";
+import type { Postmark } from "./postmark.ts";
+import { createPostmark } from "./postmark.ts";
 import type { View } from "./view.ts";
 
 type Answer = sendUnaryData<MessageInitShape<typeof StreamMetricsResponseSchema>>;
@@ -23,13 +25,16 @@ export function metricsSink({ view, clock }: MetricsSinkOptions): Beside {
   const startedAt = clock();
   // Kept over reconnections, so that nothing is counted twice.
   const counters = new Map<string, Counters>();
+  const postmarks = new Map<string, Postmark>();
   const streamMetrics = (call: ServerReadableStream<MetricsMessage, unknown>, answer: Answer) => {
     let node = "";
     call.on("data", (message: MetricsMessage) => {
       node = message.node ?? node;
       const known = counters.get(node) ?? createCounters(() => clock() - startedAt);
       counters.set(node, known);
-      view.see(node, known.read(message.readings));
+      const postmark = postmarks.get(node) ?? createPostmark();
+      postmarks.set(node, postmark);
+      view.see(node, known.read(message.readings), postmark(message.writtenMs, clock()));
     });
     const gone = () => view.lose(node);
     call.on("end", () => {

@@ -21,8 +21,8 @@ export interface Tally {
   add(seen: Seen): void;
   /** Says by how much the requests under way to a destination became more, or with a negative number less. */
   more(of: Pick<Seen, "service" | "destination">, change: number): void;
-  /** Says that everything up to now has been added. */
-  counted(): void;
+  /** Says that everything up to a moment has been added; undefined: up to now. */
+  counted(atMs?: number): void;
   take(): Pick<MeshWindow, "windowMs" | "traffic">;
 }
 
@@ -45,8 +45,8 @@ export function createTally(clock: () => number): Tally {
       const before = changes.get(key)?.change ?? 0;
       changes.set(key, { service, destination: keyOf(destination), change: before + change });
     },
-    counted: () => {
-      countedAt = clock();
+    counted: (atMs = clock()) => {
+      countedAt = Math.max(countedAt, atMs);
     },
     take: () => {
       const window = { windowMs: Math.round(countedAt - startedAt), traffic: sorted(begun(rows, changes)) };

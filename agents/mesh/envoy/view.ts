@@ -21,7 +21,8 @@ export interface Scene {
 
 /** How this cluster's Envoys see the world, from the statistics they send. */
 export interface View {
-  see(node: string, samples: readonly Sample[]): void;
+  /** Takes in a report that was written at `atMs`, by this view's clock; undefined: now. */
+  see(node: string, samples: readonly Sample[], atMs?: number): void;
   /** That Envoy sends no more: what it saw is no longer true. */
   lose(node: string): void;
   show(scene: Scene): void;
@@ -92,8 +93,8 @@ export function createView({ cluster, clock, tally, onTrouble }: ViewOptions): V
   };
 
   return {
-    see: (node, samples) => {
-      countRequests(samples, tally);
+    see: (node, samples, atMs = clock()) => {
+      countRequests(samples, tally, atMs);
       healthy.set(node, membership(samples));
       update(roundOf(samples));
     },

@@ -6,7 +6,7 @@ import { StreamMetricsMessageSchema } from "../../../../proto/gen/envoy/service/
 const MESSAGE = create(StreamMetricsMessageSchema, {
   identifier: { node: { id: "envoy-1", cluster: "us-east" } },
   envoyMetrics: [
-    { name: "requests", metric: [{ counter: { value: 7 } }] },
+    { name: "requests", metric: [{ counter: { value: 7 }, timestampMs: 1_700_000_000_123n }] },
     { name: "healthy", metric: [{ gauge: { value: 2 } }] },
     { name: "nothing", metric: [] },
     {
@@ -33,6 +33,7 @@ describe("a message with statistics", () => {
   it("is read: who sends, and each statistic's value", () => {
     expect(readMetricsMessage(toBinary(StreamMetricsMessageSchema, MESSAGE))).toEqual({
       node: "envoy-1",
+      writtenMs: 1_700_000_000_123,
       readings: [
         { name: "requests", isCounter: true, value: 7, quantiles: new Map() },
         { name: "healthy", isCounter: false, value: 2, quantiles: new Map() },
@@ -54,7 +55,11 @@ describe("a message with statistics", () => {
   it("need not say who sends, nor be without what a newer proxy adds", () => {
     const bytes = toBinary(StreamMetricsMessageSchema, create(StreamMetricsMessageSchema));
     const more = Uint8Array.of((15 << 3) | 2, 3, 1, 2, 3);
-    expect(readMetricsMessage(Buffer.concat([bytes, more]))).toEqual({ node: undefined, readings: [] });
+    expect(readMetricsMessage(Buffer.concat([bytes, more]))).toEqual({
+      node: undefined,
+      writtenMs: undefined,
+      readings: [],
+    });
   });
 
   it("is refused when it was cut short", () => {

@@ -75,6 +75,14 @@ describe("the view's traffic", () => {
     ]);
   });
 
+  it("ends windows when reports were written, however late they are read", () => {
+    const { view, tally, state } = aView();
+    state.now = 3_700;
+    view.see("envoy", served(US_CLUSTER, "us-east/v1", 9), 2_000);
+    view.see("envoy", served(US_CLUSTER, "us-east/v1", 9), 3_000);
+    expect(tally.take()).toMatchObject({ windowMs: 2_000, traffic: [{ requests: 18 }] });
+  });
+
   it("counts requests when they begin, so that an overloaded destination's demand does not look like what it answers", () => {
     const { view, tally } = aView();
     const underWay = (change: number) => [
