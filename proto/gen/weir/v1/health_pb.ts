@@ -259,6 +259,10 @@ export type TrafficCount = Message<"weir.v1.TrafficCount"> & {
   failures: bigint;
 
   /**
+   * Times of answered requests as the caller's proxy saw them: the network both ways included, earlier tries not. Of a window that was
+   * put together from several: the median averaged by requests, the worst of the 99th, the mean exact. Absent where nothing
+   * measures them, as with proxyless clients.
+   *
    * @generated from field: optional double latency_p50_ms = 7;
    */
   latencyP50Ms?: number | undefined;
@@ -269,8 +273,6 @@ export type TrafficCount = Message<"weir.v1.TrafficCount"> & {
   latencyP99Ms?: number | undefined;
 
   /**
-   * Mean latency of the requests, the way there and back included.
-   *
    * @generated from field: optional double latency_mean_ms = 9;
    */
   latencyMeanMs?: number | undefined;
