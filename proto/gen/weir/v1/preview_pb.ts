@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weir/v1/preview.proto.
  */
 export const file_weir_v1_preview: GenFile = /*@__PURE__*/
-  fileDesc("ChV3ZWlyL3YxL3ByZXZpZXcucHJvdG8SB3dlaXIudjEiigIKFFByZXZpZXdDaGFuZ2VSZXF1ZXN0EiYKB2RlbWFuZHMYASADKAsyFS53ZWlyLnYxLkRlbWFuZENoYW5nZRIrCgpjYXBhY2l0aWVzGAIgAygLMhcud2Vpci52MS5DYXBhY2l0eUNoYW5nZRIVCg1sb3N0X2NsdXN0ZXJzGAMgAygJEg8KB2NvcmRvbnMYBCADKAkSJgoGZHJhaW5zGAUgAygLMhYud2Vpci52MS5TdXBwb3NlZERyYWluEiYKBnNoaWZ0cxgGIAMoCzIWLndlaXIudjEuU2hpZnRQcm9wb3NhbBIQCghzZXJ2aWNlcxgHIAMoCRITCgtkZXRhaWxzX21heBgIIAEoDSI/CgxEZW1hbmRDaGFuZ2USDwoHc2VydmljZRgBIAEoCRIOCgZzb3VyY2UYAiABKAkSDgoGZmFjdG9yGAMgASgBIncKDkNhcGFjaXR5Q2hhbmdlEg8KB3NlcnZpY2UYASABKAkSDwoHY2x1c3RlchgCIAEoCRIPCgd2ZXJzaW9uGAMgASgJEhAKBmZhY3RvchgEIAEoAUgAEhYKDGNhcGFjaXR5X3JwcxgFIAEoAUgAQggKBmNoYW5nZSJ+Cg1TdXBwb3NlZERyYWluEg8KB2NsdXN0ZXIYASABKAkSFwoPbWF4X3N0ZXBfd2VpZ2h0GAIgASgNEhQKB2Jha2VfbXMYAyABKA1IAIgBARIhCgVmb3JjZRgEIAEoDjISLndlaXIudjEuRm9yY2VNb2RlQgoKCF9iYWtlX21zIncKFVByZXZpZXdDaGFuZ2VSZXNwb25zZRIqCgdzdW1tYXJ5GAEgASgLMhcud2Vpci52MS5QcmV2aWV3U3VtbWFyeUgAEioKB3NlcnZpY2UYAiABKAsyFy53ZWlyLnYxLlNlcnZpY2VQcmV2aWV3SABCBgoEcGFydCLwAwoOUHJldmlld1N1bW1hcnkSEAoIc2VydmljZXMYASABKA0SFwoPbW92aW5nX3NlcnZpY2VzGAIgASgNEhEKCW1vdmVkX3JwcxgDIAEoARIRCglzdGVwc19tYXgYBCABKA0SGwoTaW5jb21wbGV0ZV9zZXJ2aWNlcxgFIAEoDRIkCgZiZWZvcmUYBiABKAsyFC53ZWlyLnYxLlByZXZpZXdDb3N0EiUKB2F0X29uY2UYByABKAsyFC53ZWlyLnYxLlByZXZpZXdDb3N0EiMKBWFmdGVyGAggASgLMhQud2Vpci52MS5QcmV2aWV3Q29zdBIpCghjbHVzdGVycxgJIAMoCzIXLndlaXIudjEuQ2x1c3RlclByZXZpZXcSKAoFd29yc3QYCiABKAsyGS53ZWlyLnYxLldvcnN0RGVzdGluYXRpb24SMQoPc3Vydml2YWxfYmVmb3JlGAsgASgLMhgud2Vpci52MS5TdXJ2aXZhbFN1bW1hcnkSMAoOc3Vydml2YWxfYWZ0ZXIYDCABKAsyGC53ZWlyLnYxLlN1cnZpdmFsU3VtbWFyeRIhCgRwaW5zGA0gAygLMhMud2Vpci52MS5QcmV2aWV3UGluEg8KB3JlbWFya3MYDiADKAkSEAoIc2VxdWVuY2UYDyABKAQixwEKC1ByZXZpZXdDb3N0EhIKCmRlbWFuZF9ycHMYASABKAESEgoKbGF0ZW5jeV9tcxgCIAEoARIUCgxzcGVudF9tc19ycHMYAyABKAESGAoQZG9sbGFyc19wZXJfaG91chgEIAEoARIWCg5vdmVyX2xpbWl0X3JwcxgFIAEoARIZChFvdmVyX2NhcGFjaXR5X3JwcxgGIAEoARIQCghsb3N0X3JwcxgHIAEoARIbChNvdmVybG9hZGVkX3NlcnZpY2VzGAggASgNInYKDkNsdXN0ZXJQcmV2aWV3Eg8KB2NsdXN0ZXIYASABKAkSEgoKYmVmb3JlX3JwcxgCIAEoARIRCglhZnRlcl9ycHMYAyABKAESFAoMY2FwYWNpdHlfcnBzGAQgASgBEhYKDm92ZXJfbGltaXRfcnBzGAUgASgBInYKEFdvcnN0RGVzdGluYXRpb24SDwoHc2VydmljZRgBIAEoCRIpCgtkZXN0aW5hdGlvbhgCIAEoCzIULndlaXIudjEuRGVzdGluYXRpb24SEAoIbG9hZF9ycHMYAyABKAESFAoMY2FwYWNpdHlfcnBzGAQgASgBIkUKClByZXZpZXdQaW4SDwoFZHJhaW4YASABKAlIABIPCgVzaGlmdBgCIAEoCUgAEg4KBmRpZ2VzdBgDIAEoCUIFCgNhY3Qi+AMKDlNlcnZpY2VQcmV2aWV3Eg8KB3NlcnZpY2UYASABKAkSKwoNYmVmb3JlX3NwbGl0cxgCIAMoCzIULndlaXIudjEuU291cmNlU3BsaXQSKAoGYmVmb3JlGAMgASgLMhgud2Vpci52MS5TZXJ2aWNlTWVhc3VyZXMSKQoHYXRfb25jZRgEIAEoCzIYLndlaXIudjEuU2VydmljZU1lYXN1cmVzEiIKBXN0ZXBzGAUgAygLMhMud2Vpci52MS5DaGFuZ2VTdGVwEicKBWFmdGVyGAYgASgLMhgud2Vpci52MS5TZXJ2aWNlTWVhc3VyZXMSEQoJbW92ZWRfcnBzGAcgASgBEiAKB3JlYXNvbnMYCCADKAsyDy53ZWlyLnYxLlJlYXNvbhIwCg9zdXJ2aXZhbF9iZWZvcmUYCSABKAsyFy53ZWlyLnYxLlN1cnZpdmFsU3RhdHVzEi8KDnN1cnZpdmFsX2FmdGVyGAogASgLMhcud2Vpci52MS5TdXJ2aXZhbFN0YXR1cxIsCgtmcmVlX2JlZm9yZRgLIAEoCzIXLndlaXIudjEuRnJlZVdpdGhvdXRPbmUSKwoKZnJlZV9hZnRlchgMIAEoCzIXLndlaXIudjEuRnJlZVdpdGhvdXRPbmUSEwoLaXNfY29tcGxldGUYDSABKAgicAoKQ2hhbmdlU3RlcBIlCgdjaGFuZ2VzGAEgAygLMhQud2Vpci52MS5Tb3VyY2VTcGxpdBIPCgd1cmdlbmN5GAIgASgJEioKCG1lYXN1cmVzGAMgASgLMhgud2Vpci52MS5TZXJ2aWNlTWVhc3VyZXMitwEKD1NlcnZpY2VNZWFzdXJlcxIiCgRjb3N0GAEgASgLMhQud2Vpci52MS5QcmV2aWV3Q29zdBIkCgVsb2FkcxgCIAMoCzIVLndlaXIudjEuTWVhc3VyZWRMb2FkEh0KEGxlYXN0X2ZyZWVfc2hhcmUYAyABKAFIAIgBARImCgh0aWdodGVzdBgEIAEoCzIULndlaXIudjEuRGVzdGluYXRpb25CEwoRX2xlYXN0X2ZyZWVfc2hhcmUiqgEKDE1lYXN1cmVkTG9hZBIpCgtkZXN0aW5hdGlvbhgBIAEoCzIULndlaXIudjEuRGVzdGluYXRpb24SEAoIbG9hZF9ycHMYAiABKAESGQoMY2FwYWNpdHlfcnBzGAMgASgBSACIAQESFgoOb3Zlcl9saW1pdF9ycHMYBCABKAESGQoRb3Zlcl9jYXBhY2l0eV9ycHMYBSABKAFCDwoNX2NhcGFjaXR5X3JwcyI1Cg5GcmVlV2l0aG91dE9uZRIPCgdjbHVzdGVyGAEgASgJEhIKCmZyZWVfc2hhcmUYAiABKAEyYgoOUHJldmlld1NlcnZpY2USUAoNUHJldmlld0NoYW5nZRIdLndlaXIudjEuUHJldmlld0NoYW5nZVJlcXVlc3QaHi53ZWlyLnYxLlByZXZpZXdDaGFuZ2VSZXNwb25zZTABYgZwcm90bzM", [file_weir_v1_fleet, file_weir_v1_plan, file_weir_v1_traffic]);
+  fileDesc("ChV3ZWlyL3YxL3ByZXZpZXcucHJvdG8SB3dlaXIudjEiigIKFFByZXZpZXdDaGFuZ2VSZXF1ZXN0EiYKB2RlbWFuZHMYASADKAsyFS53ZWlyLnYxLkRlbWFuZENoYW5nZRIrCgpjYXBhY2l0aWVzGAIgAygLMhcud2Vpci52MS5DYXBhY2l0eUNoYW5nZRIVCg1sb3N0X2NsdXN0ZXJzGAMgAygJEg8KB2NvcmRvbnMYBCADKAkSJgoGZHJhaW5zGAUgAygLMhYud2Vpci52MS5TdXBwb3NlZERyYWluEiYKBnNoaWZ0cxgGIAMoCzIWLndlaXIudjEuU2hpZnRQcm9wb3NhbBIQCghzZXJ2aWNlcxgHIAMoCRITCgtkZXRhaWxzX21heBgIIAEoDSI/CgxEZW1hbmRDaGFuZ2USDwoHc2VydmljZRgBIAEoCRIOCgZzb3VyY2UYAiABKAkSDgoGZmFjdG9yGAMgASgBIncKDkNhcGFjaXR5Q2hhbmdlEg8KB3NlcnZpY2UYASABKAkSDwoHY2x1c3RlchgCIAEoCRIPCgd2ZXJzaW9uGAMgASgJEhAKBmZhY3RvchgEIAEoAUgAEhYKDGNhcGFjaXR5X3JwcxgFIAEoAUgAQggKBmNoYW5nZSJ+Cg1TdXBwb3NlZERyYWluEg8KB2NsdXN0ZXIYASABKAkSFwoPbWF4X3N0ZXBfd2VpZ2h0GAIgASgNEhQKB2Jha2VfbXMYAyABKA1IAIgBARIhCgVmb3JjZRgEIAEoDjISLndlaXIudjEuRm9yY2VNb2RlQgoKCF9iYWtlX21zIqUBChVQcmV2aWV3Q2hhbmdlUmVzcG9uc2USKgoHc3VtbWFyeRgBIAEoCzIXLndlaXIudjEuUHJldmlld1N1bW1hcnlIABIqCgdzZXJ2aWNlGAIgASgLMhcud2Vpci52MS5TZXJ2aWNlUHJldmlld0gAEiwKCHByb2dyZXNzGAMgASgLMhgud2Vpci52MS5QcmV2aWV3UHJvZ3Jlc3NIAEIGCgRwYXJ0IjEKD1ByZXZpZXdQcm9ncmVzcxIMCgRkb25lGAEgASgNEhAKCHNlcnZpY2VzGAIgASgNIvADCg5QcmV2aWV3U3VtbWFyeRIQCghzZXJ2aWNlcxgBIAEoDRIXCg9tb3Zpbmdfc2VydmljZXMYAiABKA0SEQoJbW92ZWRfcnBzGAMgASgBEhEKCXN0ZXBzX21heBgEIAEoDRIbChNpbmNvbXBsZXRlX3NlcnZpY2VzGAUgASgNEiQKBmJlZm9yZRgGIAEoCzIULndlaXIudjEuUHJldmlld0Nvc3QSJQoHYXRfb25jZRgHIAEoCzIULndlaXIudjEuUHJldmlld0Nvc3QSIwoFYWZ0ZXIYCCABKAsyFC53ZWlyLnYxLlByZXZpZXdDb3N0EikKCGNsdXN0ZXJzGAkgAygLMhcud2Vpci52MS5DbHVzdGVyUHJldmlldxIoCgV3b3JzdBgKIAEoCzIZLndlaXIudjEuV29yc3REZXN0aW5hdGlvbhIxCg9zdXJ2aXZhbF9iZWZvcmUYCyABKAsyGC53ZWlyLnYxLlN1cnZpdmFsU3VtbWFyeRIwCg5zdXJ2aXZhbF9hZnRlchgMIAEoCzIYLndlaXIudjEuU3Vydml2YWxTdW1tYXJ5EiEKBHBpbnMYDSADKAsyEy53ZWlyLnYxLlByZXZpZXdQaW4SDwoHcmVtYXJrcxgOIAMoCRIQCghzZXF1ZW5jZRgPIAEoBCLHAQoLUHJldmlld0Nvc3QSEgoKZGVtYW5kX3JwcxgBIAEoARISCgpsYXRlbmN5X21zGAIgASgBEhQKDHNwZW50X21zX3JwcxgDIAEoARIYChBkb2xsYXJzX3Blcl9ob3VyGAQgASgBEhYKDm92ZXJfbGltaXRfcnBzGAUgASgBEhkKEW92ZXJfY2FwYWNpdHlfcnBzGAYgASgBEhAKCGxvc3RfcnBzGAcgASgBEhsKE292ZXJsb2FkZWRfc2VydmljZXMYCCABKA0idgoOQ2x1c3RlclByZXZpZXcSDwoHY2x1c3RlchgBIAEoCRISCgpiZWZvcmVfcnBzGAIgASgBEhEKCWFmdGVyX3JwcxgDIAEoARIUCgxjYXBhY2l0eV9ycHMYBCABKAESFgoOb3Zlcl9saW1pdF9ycHMYBSABKAEidgoQV29yc3REZXN0aW5hdGlvbhIPCgdzZXJ2aWNlGAEgASgJEikKC2Rlc3RpbmF0aW9uGAIgASgLMhQud2Vpci52MS5EZXN0aW5hdGlvbhIQCghsb2FkX3JwcxgDIAEoARIUCgxjYXBhY2l0eV9ycHMYBCABKAEiRQoKUHJldmlld1BpbhIPCgVkcmFpbhgBIAEoCUgAEg8KBXNoaWZ0GAIgASgJSAASDgoGZGlnZXN0GAMgASgJQgUKA2FjdCL4AwoOU2VydmljZVByZXZpZXcSDwoHc2VydmljZRgBIAEoCRIrCg1iZWZvcmVfc3BsaXRzGAIgAygLMhQud2Vpci52MS5Tb3VyY2VTcGxpdBIoCgZiZWZvcmUYAyABKAsyGC53ZWlyLnYxLlNlcnZpY2VNZWFzdXJlcxIpCgdhdF9vbmNlGAQgASgLMhgud2Vpci52MS5TZXJ2aWNlTWVhc3VyZXMSIgoFc3RlcHMYBSADKAsyEy53ZWlyLnYxLkNoYW5nZVN0ZXASJwoFYWZ0ZXIYBiABKAsyGC53ZWlyLnYxLlNlcnZpY2VNZWFzdXJlcxIRCgltb3ZlZF9ycHMYByABKAESIAoHcmVhc29ucxgIIAMoCzIPLndlaXIudjEuUmVhc29uEjAKD3N1cnZpdmFsX2JlZm9yZRgJIAEoCzIXLndlaXIudjEuU3Vydml2YWxTdGF0dXMSLwoOc3Vydml2YWxfYWZ0ZXIYCiABKAsyFy53ZWlyLnYxLlN1cnZpdmFsU3RhdHVzEiwKC2ZyZWVfYmVmb3JlGAsgASgLMhcud2Vpci52MS5GcmVlV2l0aG91dE9uZRIrCgpmcmVlX2FmdGVyGAwgASgLMhcud2Vpci52MS5GcmVlV2l0aG91dE9uZRITCgtpc19jb21wbGV0ZRgNIAEoCCJwCgpDaGFuZ2VTdGVwEiUKB2NoYW5nZXMYASADKAsyFC53ZWlyLnYxLlNvdXJjZVNwbGl0Eg8KB3VyZ2VuY3kYAiABKAkSKgoIbWVhc3VyZXMYAyABKAsyGC53ZWlyLnYxLlNlcnZpY2VNZWFzdXJlcyK3AQoPU2VydmljZU1lYXN1cmVzEiIKBGNvc3QYASABKAsyFC53ZWlyLnYxLlByZXZpZXdDb3N0EiQKBWxvYWRzGAIgAygLMhUud2Vpci52MS5NZWFzdXJlZExvYWQSHQoQbGVhc3RfZnJlZV9zaGFyZRgDIAEoAUgAiAEBEiYKCHRpZ2h0ZXN0GAQgASgLMhQud2Vpci52MS5EZXN0aW5hdGlvbkITChFfbGVhc3RfZnJlZV9zaGFyZSKqAQoMTWVhc3VyZWRMb2FkEikKC2Rlc3RpbmF0aW9uGAEgASgLMhQud2Vpci52MS5EZXN0aW5hdGlvbhIQCghsb2FkX3JwcxgCIAEoARIZCgxjYXBhY2l0eV9ycHMYAyABKAFIAIgBARIWCg5vdmVyX2xpbWl0X3JwcxgEIAEoARIZChFvdmVyX2NhcGFjaXR5X3JwcxgFIAEoAUIPCg1fY2FwYWNpdHlfcnBzIjUKDkZyZWVXaXRob3V0T25lEg8KB2NsdXN0ZXIYASABKAkSEgoKZnJlZV9zaGFyZRgCIAEoATJiCg5QcmV2aWV3U2VydmljZRJQCg1QcmV2aWV3Q2hhbmdlEh0ud2Vpci52MS5QcmV2aWV3Q2hhbmdlUmVxdWVzdBoeLndlaXIudjEuUHJldmlld0NoYW5nZVJlc3BvbnNlMAFiBnByb3RvMw", [file_weir_v1_fleet, file_weir_v1_plan, file_weir_v1_traffic]);
 
 /**
  * @generated from message weir.v1.PreviewChangeRequest
@@ -226,6 +226,14 @@ export type PreviewChangeResponse = Message<"weir.v1.PreviewChangeResponse"> & {
      */
     value: ServicePreview;
     case: "service";
+  } | {
+    /**
+     * Before the summary, every second that it takes.
+     *
+     * @generated from field: weir.v1.PreviewProgress progress = 3;
+     */
+    value: PreviewProgress;
+    case: "progress";
   } | { case: undefined; value?: undefined };
 };
 
@@ -235,6 +243,30 @@ export type PreviewChangeResponse = Message<"weir.v1.PreviewChangeResponse"> & {
  */
 export const PreviewChangeResponseSchema: GenMessage<PreviewChangeResponse> = /*@__PURE__*/
   messageDesc(file_weir_v1_preview, 4);
+
+/**
+ * @generated from message weir.v1.PreviewProgress
+ */
+export type PreviewProgress = Message<"weir.v1.PreviewProgress"> & {
+  /**
+   * Services that were looked at, of how many.
+   *
+   * @generated from field: uint32 done = 1;
+   */
+  done: number;
+
+  /**
+   * @generated from field: uint32 services = 2;
+   */
+  services: number;
+};
+
+/**
+ * Describes the message weir.v1.PreviewProgress.
+ * Use `create(PreviewProgressSchema)` to create a new message.
+ */
+export const PreviewProgressSchema: GenMessage<PreviewProgress> = /*@__PURE__*/
+  messageDesc(file_weir_v1_preview, 5);
 
 /**
  * @generated from message weir.v1.PreviewSummary
@@ -339,7 +371,7 @@ export type PreviewSummary = Message<"weir.v1.PreviewSummary"> & {
  * Use `create(PreviewSummarySchema)` to create a new message.
  */
 export const PreviewSummarySchema: GenMessage<PreviewSummary> = /*@__PURE__*/
-  messageDesc(file_weir_v1_preview, 5);
+  messageDesc(file_weir_v1_preview, 6);
 
 /**
  * What the services that were looked at come to, by the planner's own model.
@@ -407,7 +439,7 @@ export type PreviewCost = Message<"weir.v1.PreviewCost"> & {
  * Use `create(PreviewCostSchema)` to create a new message.
  */
 export const PreviewCostSchema: GenMessage<PreviewCost> = /*@__PURE__*/
-  messageDesc(file_weir_v1_preview, 6);
+  messageDesc(file_weir_v1_preview, 7);
 
 /**
  * @generated from message weir.v1.ClusterPreview
@@ -446,7 +478,7 @@ export type ClusterPreview = Message<"weir.v1.ClusterPreview"> & {
  * Use `create(ClusterPreviewSchema)` to create a new message.
  */
 export const ClusterPreviewSchema: GenMessage<ClusterPreview> = /*@__PURE__*/
-  messageDesc(file_weir_v1_preview, 7);
+  messageDesc(file_weir_v1_preview, 8);
 
 /**
  * @generated from message weir.v1.WorstDestination
@@ -478,7 +510,7 @@ export type WorstDestination = Message<"weir.v1.WorstDestination"> & {
  * Use `create(WorstDestinationSchema)` to create a new message.
  */
 export const WorstDestinationSchema: GenMessage<WorstDestination> = /*@__PURE__*/
-  messageDesc(file_weir_v1_preview, 8);
+  messageDesc(file_weir_v1_preview, 9);
 
 /**
  * @generated from message weir.v1.PreviewPin
@@ -516,7 +548,7 @@ export type PreviewPin = Message<"weir.v1.PreviewPin"> & {
  * Use `create(PreviewPinSchema)` to create a new message.
  */
 export const PreviewPinSchema: GenMessage<PreviewPin> = /*@__PURE__*/
-  messageDesc(file_weir_v1_preview, 9);
+  messageDesc(file_weir_v1_preview, 10);
 
 /**
  * @generated from message weir.v1.ServicePreview
@@ -601,7 +633,7 @@ export type ServicePreview = Message<"weir.v1.ServicePreview"> & {
  * Use `create(ServicePreviewSchema)` to create a new message.
  */
 export const ServicePreviewSchema: GenMessage<ServicePreview> = /*@__PURE__*/
-  messageDesc(file_weir_v1_preview, 10);
+  messageDesc(file_weir_v1_preview, 11);
 
 /**
  * @generated from message weir.v1.ChangeStep
@@ -632,7 +664,7 @@ export type ChangeStep = Message<"weir.v1.ChangeStep"> & {
  * Use `create(ChangeStepSchema)` to create a new message.
  */
 export const ChangeStepSchema: GenMessage<ChangeStep> = /*@__PURE__*/
-  messageDesc(file_weir_v1_preview, 11);
+  messageDesc(file_weir_v1_preview, 12);
 
 /**
  * What splits come to for one service.
@@ -672,7 +704,7 @@ export type ServiceMeasures = Message<"weir.v1.ServiceMeasures"> & {
  * Use `create(ServiceMeasuresSchema)` to create a new message.
  */
 export const ServiceMeasuresSchema: GenMessage<ServiceMeasures> = /*@__PURE__*/
-  messageDesc(file_weir_v1_preview, 12);
+  messageDesc(file_weir_v1_preview, 13);
 
 /**
  * @generated from message weir.v1.MeasuredLoad
@@ -711,7 +743,7 @@ export type MeasuredLoad = Message<"weir.v1.MeasuredLoad"> & {
  * Use `create(MeasuredLoadSchema)` to create a new message.
  */
 export const MeasuredLoadSchema: GenMessage<MeasuredLoad> = /*@__PURE__*/
-  messageDesc(file_weir_v1_preview, 13);
+  messageDesc(file_weir_v1_preview, 14);
 
 /**
  * What is free of all capacity once the cluster is lost of which that leaves least; below 0: the others cannot serve everybody.
@@ -736,7 +768,7 @@ export type FreeWithoutOne = Message<"weir.v1.FreeWithoutOne"> & {
  * Use `create(FreeWithoutOneSchema)` to create a new message.
  */
 export const FreeWithoutOneSchema: GenMessage<FreeWithoutOne> = /*@__PURE__*/
-  messageDesc(file_weir_v1_preview, 14);
+  messageDesc(file_weir_v1_preview, 15);
 
 /**
  * Previews. Any replica answers, and nothing changes.
