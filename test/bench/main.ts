@@ -37,7 +37,7 @@ ${BENCHES.map(({ name, about }) => `  ${name.padEnd(13)}${about}`).join("\n")}
 
 planner takes as well
   --scenarios DIR   the fleet documents of a folder instead of its own scenarios
-  --write           leaves test/bench/planner.json and planner.svg
+  --write           leaves test/bench/planner.json, planner.svg and the like for growth
   --no-envoys       leaves out its section on real Envoys, which is region-down`;
 
 async function main(): Promise<void> {

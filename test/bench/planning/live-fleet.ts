@@ -10,6 +10,7 @@ import type { Incarnation } from "../../../src/model/position.ts";
 import type { Settings } from "../../../src/model/settings.ts";
 import { evolve } from "../../../src/planner/evolve.ts";
 import { planServices } from "../../../src/planner/plan.ts";
+import type { ServicePlanning } from "../../../src/planner/plan.ts";
 import { codec } from "../../../src/wire/codec.ts";
 
 const INCARNATION = { generation: 1, id: "bench" };
@@ -42,7 +43,12 @@ export function committed(state: FleetState, events: readonly FleetEvent[]): Fle
 
 /** The fleet in which every service has the plan that it is due, released and settled. */
 export function planned(state: FleetState, settings: Settings): FleetState {
-  const run = planRunOf(planServices(state, [...state.services.keys()], settings), codec);
+  return adopted(state, planServices(state, [...state.services.keys()], settings));
+}
+
+/** The fleet in which these plans are released and settled. */
+export function adopted(state: FleetState, plannings: readonly ServicePlanning[]): FleetState {
+  const run = planRunOf(plannings, codec);
   const stored = committed(state, [{ kind: "route-sets-stored", routeSets: run.routeSets }]);
   return committed(
     stored,

@@ -9,7 +9,8 @@ import { SYSTEM_RANDOMNESS } from "../../../src/io/randomness.ts";
 import { EVENT_KINDS } from "../../../src/model/event.ts";
 import type { FleetEvent } from "../../../src/model/event.ts";
 import type { Incarnation } from "../../../src/model/position.ts";
-import type { ClusterId } from "../../../src/model/ids.ts";
+import type { ClusterId, ServiceId } from "../../../src/model/ids.ts";
+import type { ClusterReport } from "../../../src/model/report.ts";
 import type { Settings } from "../../../src/model/settings.ts";
 import { codec } from "../../../src/wire/codec.ts";
 import { SILENT } from "../agent-parts.ts";
@@ -58,7 +59,7 @@ export async function startRealEngine(options: RealEngineOptions): Promise<RealE
     operatorAddress: "",
     timing: { leaderTimeoutMs: 200, electionSpreadMs: 50 },
   });
-  const reporting = reportEverySecond(engine, clusters);
+  const stopReporting = reportEverySecond(engine, clusters);
   await engine.start(signal);
   while (engine.leader()?.isSelf !== true) {
     signal.throwIfAborted();
@@ -67,7 +68,7 @@ export async function startRealEngine(options: RealEngineOptions): Promise<RealE
   return {
     engine,
     async close() {
-      clearInterval(reporting);
+      stopReporting();
       await engine.stop();
       await store.connection.close();
     },
@@ -89,26 +90,41 @@ async function fill(log: Log, eventsOf: RealEngineOptions["events"], signal: Abo
   }
 }
 
-function reportEverySecond(engine: RunningEngine, clusters: readonly ClusterId[]): NodeJS.Timeout {
+/** Agents that apply at once what is released to them, and say so every second. */
+function reportEverySecond(engine: RunningEngine, clusters: readonly ClusterId[]): () => void {
+  const applied = new Map<ClusterId, Record<ServiceId, string>>(clusters.map((cluster) => [cluster, {}]));
+  const stop = engine.onCommit((_state, { events }) => {
+    for (const event of events) {
+      const hashes = event.kind === "route-set-released" ? applied.get(event.cluster) : undefined;
+      if (hashes !== undefined && event.kind === "route-set-released") hashes[event.service] = event.hash;
+    }
+  });
   let sequence = 0;
   const report = (): void => {
     sequence += 1;
-    for (const cluster of clusters)
-      engine.acceptReport({
-        cluster,
-        uid: uidOf(cluster),
-        bootId: "bench",
-        sequence,
-        receivedAtMs: SYSTEM_CLOCK.monotonicMs(),
-        appliedHashes: {},
-        refusals: [],
-        traffic: [],
-        windowMs: 1_000,
-        workloads: [],
-        peers: [],
-        isStreamOpen: true,
-      });
+    for (const cluster of clusters) engine.acceptReport(reportOf(cluster, sequence, applied.get(cluster) ?? {}));
   };
   report();
-  return setInterval(report, 1_000);
+  const timer = setInterval(report, 1_000);
+  return () => {
+    clearInterval(timer);
+    stop();
+  };
+}
+
+function reportOf(cluster: ClusterId, sequence: number, appliedHashes: ClusterReport["appliedHashes"]): ClusterReport {
+  return {
+    cluster,
+    uid: uidOf(cluster),
+    bootId: "bench",
+    sequence,
+    receivedAtMs: SYSTEM_CLOCK.monotonicMs(),
+    appliedHashes,
+    refusals: [],
+    traffic: [],
+    windowMs: 1_000,
+    workloads: [],
+    peers: [],
+    isStreamOpen: true,
+  };
 }

@@ -2,12 +2,12 @@ import type { ModelData } from "highs";
 import { optimise } from "../../../src/planner/optimise/optimise.ts";
 import type { TransportPlan, TransportProblem } from "../../../src/planner/optimise/problem.ts";
 import { randomFleet } from "../../scenarios/random-fleet.ts";
+import { problemOf, without } from "../planning/transport-problems.ts";
 import { rowOf } from "../row.ts";
 import type { Row } from "../row.ts";
 import { median, percentile } from "../statistics.ts";
 import { instancesOf } from "./instance.ts";
 import type { Instance } from "./instance.ts";
-import { limitsRps } from "./optimum/convex-costs.ts";
 import { linearProgrammeOf, openLinearSolver } from "./optimum/linear-programme.ts";
 import type { LinearSolver } from "./optimum/linear-programme.ts";
 import { weirServices } from "./weir.ts";
@@ -80,21 +80,6 @@ export async function speedRows(services: number, say: (line: string) => void): 
   ];
 }
 
-/** An instance as the optimiser takes it: sources without requests left out. */
-function problemOf(instance: Instance, utilisationMax: number): TransportProblem {
-  const limits = limitsRps(instance, utilisationMax);
-  const sources = sourcesOf(instance);
-  return {
-    demandsRps: sources.map((source) => instance.demandRps[source] ?? 0),
-    places: instance.backends.map(({ curve }, b) => ({ curve, limitRps: limits[b] ?? 0, fixedRps: 0 })),
-    costsMs: sources.map((source) => instance.costMs[source] ?? []),
-  };
-}
-
-function sourcesOf({ demandRps }: Instance): readonly number[] {
-  return demandRps.flatMap((rps, source) => (rps > 0 ? [source] : []));
-}
-
 /** Solves them one after the other and reads what is to be done; the columns are counted so that they are read. */
 function solveAll(solver: LinearSolver, programmes: readonly ModelData[]): number {
   return programmes.reduce((sum, programme) => sum + solver.solve(programme).columns.length, 0);
@@ -114,8 +99,7 @@ function replanMs({ instances, problems, plans, cluster }: Event): number {
       const dead = backends.findIndex((backend) => backend.cluster === cluster);
       const [problem, plan] = [problems[at], plans[at]];
       if (dead === -1 || problem === undefined || plan === undefined) return [];
-      const costsMs = problem.costsMs.map((row) => row.with(dead, Number.POSITIVE_INFINITY));
-      return [optimise({ ...problem, costsMs }, { gap: GAP, start: plan.amountsRps })];
+      return [optimise(without(problem, dead), { gap: GAP, start: plan.amountsRps })];
     }),
   );
   return ms;
