@@ -70,6 +70,8 @@ async function preview(
     // Another replica, asked because the first went away, begins anew.
     if (part.case === "summary") [summary, services] = [part.value, []];
     if (part.case === "service") services.push(part.value);
+    if (part.case === "progress")
+      session.terminal.note(`looked at ${part.value.done} of ${part.value.services} services`);
   }
   if (summary === undefined) return;
   const found = { summary, services };

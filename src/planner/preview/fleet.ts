@@ -55,6 +55,12 @@ export interface Worst {
 /** Survival of the services that were looked at. */
 export type Survivals = ReadonlyMap<ServiceId, Survival>;
 
+/** How many services were looked at, of how many. */
+export interface Progress {
+  readonly done: number;
+  readonly services: number;
+}
+
 /** What a hypothetical makes of a fleet. */
 export interface FleetPreview {
   /** Services that were looked at. */
@@ -80,14 +86,14 @@ export interface FleetPreview {
 export function* previewFleet(
   question: FleetQuestion,
   settings: Settings,
-): Generator<undefined, FleetPreview, undefined> {
+): Generator<Progress | undefined, FleetPreview, undefined> {
   const { before, after, detailsMax } = question;
   const names = question.services ?? concernedServices(question);
   const tally = new Tally(detailsMax);
-  for (const name of names) {
+  for (const [index, name] of names.entries()) {
     const found = yield* previewService(name, { before, after }, settings);
     if (found !== undefined) tally.add(found);
-    yield;
+    yield { done: index + 1, services: names.length };
   }
   for (const service of after.services.values()) {
     if (tally.has(service.spec.service)) continue;

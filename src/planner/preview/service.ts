@@ -61,7 +61,11 @@ export function* previewService(
   const { steps, last, end, isComplete } = yield* walkSteps(after, name, settings);
   const endService = end.services.get(name) ?? supposed;
   const endSplits = splitsOf(end, name);
-  yield;
+  const stepped: SteppedPreview[] = [];
+  for (const step of steps) {
+    yield;
+    stepped.push(steppedOf(step, settings));
+  }
   const survivalBefore = yield* survivalSteps(before, service, settings);
   const survivalAfter = yield* survivalSteps(end, endService, settings);
   const [freeBefore, freeAfter] = [freeWithoutOne(before, service), freeWithoutOne(end, endService)];
@@ -71,7 +75,7 @@ export function* previewService(
     splits,
     before: measuresOf(before, service, { splits, settings }),
     atOnce: measuresOf(after, supposed, { splits: splitsAtOnce(after, supposed), settings }),
-    steps: steps.map((step) => steppedOf(step, settings)),
+    steps: stepped,
     after: measuresOf(end, endService, { splits: endSplits, settings }),
     movedRps: movedRps(changed, { splits, end, service: endService }),
     reasons: (last?.reasons ?? []).filter(({ cluster }) => changed[cluster] !== undefined),

@@ -4,9 +4,10 @@ import type { FleetState } from "../../model/fleet.ts";
 import { compareNames } from "../../model/ids.ts";
 import type { ClusterId, RouteSetHash, ServiceId } from "../../model/ids.ts";
 import type { Settings } from "../../model/settings.ts";
-import { outlookOf } from "../outlook.ts";
+import type { RouteSet } from "../../model/plan.ts";
 import { planServices } from "../plan.ts";
 import type { ServicePlanning } from "../plan.ts";
+import { releasedSplit, sourcesOf } from "../released.ts";
 
 /** Steps that a preview shows at most; a change of more is cut off and says so. */
 export const PREVIEW_STEPS_MAX = 200;
@@ -47,7 +48,8 @@ export function* walkSteps(
   settings: Settings,
 ): Generator<undefined, Walk, undefined> {
   const steps: WalkedStep[] = [];
-  let [state, last] = [start, planningOf(start, service, settings)];
+  let state = alone(start, service);
+  let last = planningOf(state, service, settings);
   while (last !== undefined && steps.length < PREVIEW_STEPS_MAX && moves(state, last)) {
     steps.push({ state, planning: last });
     state = afterStep(state, last);
@@ -58,6 +60,20 @@ export function* walkSteps(
   return { steps, last, end: state, isComplete: last?.isFinalStep ?? true };
 }
 
+/** The fleet with one service alone: no plan looks at another's, and each step copies what there is. */
+function alone(state: FleetState, name: ServiceId): FleetState {
+  const service = state.services.get(name);
+  if (service === undefined) return state;
+  const hashes = new Set(Object.values(service.released));
+  const routeSets = new Map(
+    [...hashes].flatMap((hash) => {
+      const routeSet = state.routeSets.get(hash);
+      return routeSet === undefined ? [] : [[hash, routeSet] as const];
+    }),
+  );
+  return { ...state, services: new Map([[name, service]]), routeSets };
+}
+
 function planningOf(state: FleetState, service: ServiceId, settings: Settings): ServicePlanning | undefined {
   return planServices(state, [service], settings).at(0);
 }
@@ -66,8 +82,13 @@ function planningOf(state: FleetState, service: ServiceId, settings: Settings): 
 export function splitsOf(state: FleetState, name: ServiceId): Splits {
   const service = state.services.get(name);
   if (service === undefined) return {};
-  const sources = outlookOf(state, service);
-  return Object.fromEntries(sources.flatMap(({ cluster, now }) => (now === undefined ? [] : [[cluster, now]])));
+  const sources = sourcesOf(service).filter((source) => state.clusters.get(source)?.membership === "active");
+  return Object.fromEntries(
+    sources.flatMap((source) => {
+      const split = releasedSplit(state, service, source);
+      return split === undefined ? [] : [[source, split]];
+    }),
+  );
 }
 
 function moves(state: FleetState, planning: ServicePlanning): boolean {
@@ -85,12 +106,17 @@ function afterStep(state: FleetState, { service: name, routeSets }: ServicePlann
   const service = state.services.get(name);
   if (service === undefined) return state;
   const { inputsCause: _planned, ...settled } = service;
-  const stored = new Map(state.routeSets);
-  const released: Record<ClusterId, RouteSetHash> = {};
+  const stored = new Map<RouteSetHash, RouteSet>();
+  const released: Record<ClusterId, RouteSetHash> = { ...service.released };
   for (const [cluster, routeSet] of Object.entries(routeSets)) {
     const hash = `preview:${name}:${cluster}` as RouteSetHash;
     stored.set(hash, routeSet);
     released[cluster as ClusterId] = hash;
   }
-  return { ...state, routeSets: stored, services: new Map([...state.services, [name, { ...settled, released }]]) };
+  // Who has no new route set keeps the one that it was told last.
+  for (const hash of Object.values(service.released)) {
+    const routeSet = state.routeSets.get(hash);
+    if (routeSet !== undefined && !stored.has(hash)) stored.set(hash, routeSet);
+  }
+  return { ...state, routeSets: stored, services: new Map([[name, { ...settled, released }]]) };
 }

@@ -8,6 +8,7 @@ import type { Result } from "../../../model/result.ts";
 import { drainDigest, inputsDigest } from "../../../planner/inputs-digest.ts";
 import { settledFleet } from "../../../planner/preview/base.ts";
 import { previewFleet } from "../../../planner/preview/fleet.ts";
+import type { Progress } from "../../../planner/preview/fleet.ts";
 import { remarksOf } from "../../../planner/preview/remarks.ts";
 import { suppose } from "../../../planner/preview/suppose.ts";
 import { findService } from "../../../planner/services.ts";
@@ -18,13 +19,16 @@ import { Stretches } from "../../stretches.ts";
 import type { Call, Emit, Implementation } from "../bind.ts";
 import type { OperatorParts } from "./parts.ts";
 
+/** Time between two signs of progress, in ms. */
+const PROGRESS_MS = 1_000;
+
 /** Previews of hypotheticals: planned on this replica's state, a little at a time, and never appended. */
 export function previewService(parts: OperatorParts): Implementation<typeof PreviewService> {
   return { previewChange: async (request, call) => preview(parts, request, call) };
 }
 
 async function preview(
-  { engine, settings }: OperatorParts,
+  { engine, settings, clock }: OperatorParts,
   request: PreviewChangeRequest,
   { actor, emit, signal }: Call & { readonly emit: Emit<typeof PreviewChangeResponseSchema> },
 ): Promise<Result<void, Refusal>> {
@@ -40,7 +44,13 @@ async function preview(
   const after = suppose(base.state, hypothetical, { atMs: engine.logTimeMs(), actor, settings });
   if (!after.ok) return after;
   const asked = { before: base.state, after: after.value, detailsMax, ...(services !== undefined && { services }) };
-  const found = await new Stretches().of(previewFleet(asked, settings), signal);
+  let toldAtMs = clock.monotonicMs();
+  const onTurn = async (progress: Progress): Promise<void> => {
+    if (clock.monotonicMs() - toldAtMs < PROGRESS_MS) return;
+    toldAtMs = clock.monotonicMs();
+    await emit({ part: { case: "progress", value: { ...progress } } });
+  };
+  const found = await new Stretches().watched(previewFleet(asked, settings), { signal, onTurn });
   const previewed = { before: state, hypothetical, preview: found, rollingServices: base.services };
   const summary = toPreviewSummary({
     ...found,
