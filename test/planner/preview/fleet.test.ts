@@ -41,7 +41,7 @@ function preview(
   return finished(previewFleet(question, BY_HAND));
 }
 
-function finished<T>(work: Generator<undefined, T, undefined>): T {
+function finished<T>(work: Generator<unknown, T, undefined>): T {
   for (;;) {
     const step = work.next();
     if (step.done === true) return step.value;
