@@ -1,13 +1,15 @@
 import { createServer } from "node:http";
 import type { Server } from "node:http";
 import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Client, credentials } from "@grpc/grpc-js";
 import { afterEach, describe, expect, it } from "vitest";
 import { DEFAULT_REPORT_POLICY } from "../../../../agents/core/report.ts";
 import { Health } from "../../../../agents/health/health.ts";
 import { GREETER_HELLO } from "../../../../deploy/demo/greeter.ts";
+import { sendAtRate } from "../../../../deploy/demo/pacer.ts";
 import { startSampleBackend } from "../../../../deploy/demo/sample-backend.ts";
-import type { SampleBackendOptions } from "../../../../deploy/demo/sample-backend.ts";
+import type { SampleBackend, SampleBackendOptions } from "../../../../deploy/demo/sample-backend.ts";
 import type { WorkloadRow, TrafficRow } from "../../../../src/model/report.ts";
 import { decodeWindow } from "../../../../src/wire/report.ts";
 import { CHECKOUT, US, aPlan, aRouteSet, someEndpoints } from "./fleet/plans.ts";
@@ -24,7 +26,7 @@ afterEach(async () => {
 /** 200 requests a second are all that it can serve. */
 const BACKEND = { port: 9_203, servers: 4, meanWorkMs: 20, work: "exponential", seed: 5, answer: "{}" } as const;
 
-async function aBackend(address: string, options: Partial<SampleBackendOptions> = {}): Promise<void> {
+async function aBackend(address: string, options: Partial<SampleBackendOptions> = {}): Promise<SampleBackend> {
   const backend = await startSampleBackend({
     ...BACKEND,
     protocol: "http",
@@ -33,6 +35,7 @@ async function aBackend(address: string, options: Partial<SampleBackendOptions> 
     ...options,
   });
   cleanups.push(async () => await backend.stop());
+  return backend;
 }
 
 /** One cluster whose only workload listens at `BACKEND.port`. */
@@ -74,12 +77,6 @@ function reportsOf({ mesh }: TestSite): Reported {
   return reported;
 }
 
-/** The mean over the newest windows, the first of which may still have seen the backend's start. */
-function settled(rows: readonly WorkloadRow[]): number {
-  const newest = rows.slice(-8).map(({ utilisation }) => utilisation ?? Number.NaN);
-  return newest.reduce((sum, one) => sum + one, 0) / newest.length;
-}
-
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
@@ -87,31 +84,37 @@ function mean(values: readonly number[]): number {
 describe("what real Envoys report of local endpoints", () => {
   it("says in the agent's windows that a backend at half its capacity is about half busy", async () => {
     const address = "127.61.16.1";
-    await aBackend(address);
+    const backend = await aBackend(address);
     const site = await aSite(address);
-    const reported = reportsOf(site);
     const agent = keepAlive();
-    const load = sendLoad(100, async () => await ask({ address, port: 8_080, agent }));
-    // Six seconds of windows: by then the backend's own memory of a second has forgotten its start.
-    await until(
-      "windows enough",
-      () => reported.workloads.filter(({ utilisation }) => utilisation !== undefined).length > 14,
-      30_000,
-    );
-    const answers = await load.stop();
-    agent.destroy();
-    expect(failedOf(answers)).toEqual([]);
-    expect(settled(reported.workloads)).toBeGreaterThan(0.4);
-    expect(settled(reported.workloads)).toBeLessThan(0.6);
+    const answers: Answer[] = [];
+    const stop = sendAtRate(100, () => {
+      void ask({ address, port: 8_080, agent }).then((answer) => void answers.push(answer));
+    });
+    // The backend's own memory of a second forgets its start.
+    await sleep(3_000);
+    const reported = reportsOf(site);
+    const own: number[] = [];
+    const looking = setInterval(() => own.push(backend.utilisation()), 50);
+    await sleep(8_000);
+    clearInterval(looking);
+    stop();
+    const said = mean(reported.workloads.map(({ utilisation }) => utilisation ?? Number.NaN));
+    expect(reported.workloads.length).toBeGreaterThan(7);
+    expect(Math.abs(said - mean(own))).toBeLessThan(0.08);
+    // A machine that is busy sends less than it should, never more.
+    expect(said).toBeGreaterThan(0.3);
+    expect(said).toBeLessThan(0.6);
 
-    // The callers' own clocks are the witness of the means; they see a little more than the proxy.
-    const seenMs = mean(answers.map(({ ms }) => ms));
+    // The callers' own clocks are the witness of latencies; on a busy machine they see more than the proxy.
+    await until("all answers", () => failedOf(answers).length === 0 && answers.length > 500);
+    agent.destroy();
     const rows = reported.traffic.filter(({ requests, latencyMeanMs }) => requests > 0 && latencyMeanMs !== undefined);
     const requests = rows.reduce((sum, row) => sum + row.requests, 0);
-    const reportedMs = rows.reduce((sum, row) => sum + row.requests * (row.latencyMeanMs ?? 0), 0) / requests;
+    const proxyMs = rows.reduce((sum, row) => sum + row.requests * (row.latencyMeanMs ?? 0), 0) / requests;
     expect(requests).toBeGreaterThan(answers.length / 2);
-    expect(reportedMs / seenMs).toBeGreaterThan(0.6);
-    expect(reportedMs / seenMs).toBeLessThan(1.1);
+    expect(proxyMs).toBeGreaterThan(0.9 * BACKEND.meanWorkMs);
+    expect(proxyMs / mean(answers.map(({ ms }) => ms))).toBeLessThan(1.1);
   }, 60_000);
 
   it("counts requests of other clusters' callers, which come by the gateway", async () => {
