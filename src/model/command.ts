@@ -1,6 +1,7 @@
 import type { Actor, ClusterId, RouteSetHash, ServiceId, ShiftId } from "./ids.ts";
 import type { ClusterSpec, Feature, GatewayAddress } from "./cluster.ts";
 import type { DestinationKey } from "./destination.ts";
+import type { Reported } from "./fleet.ts";
 import type { Observed } from "./observed.ts";
 import type { RouteSet, ServicePlan } from "./plan.ts";
 import type { ServiceSpec } from "./service.ts";
@@ -19,12 +20,7 @@ export interface DrainRequest {
 /** Demand, capacity and readiness that left their dead bands, folded from reports by the leader. */
 export interface Measured {
   readonly demandRps: Readonly<Record<ServiceId, Readonly<Record<ClusterId, number>>>>;
-  readonly reported: Readonly<
-    Record<
-      ServiceId,
-      Readonly<Record<DestinationKey, { readonly readyEndpoints: number; readonly capacityRps?: number }>>
-    >
-  >;
+  readonly reported: Readonly<Record<ServiceId, Readonly<Record<DestinationKey, Reported>>>>;
 }
 
 /** One computed step of one service, with the values behind its hashes. */

@@ -38,6 +38,14 @@ export interface Freeze {
   readonly reason: string;
 }
 
+/** What an agent reported of one destination. */
+export interface Reported {
+  readonly readyEndpoints: number;
+  /** Ready or not; undefined: recorded before anybody asked. */
+  readonly totalEndpoints?: number;
+  readonly capacityRps?: number;
+}
+
 /** Everything the planner remembers about one service. */
 export interface ServiceState {
   readonly spec: ServiceSpec;
@@ -47,9 +55,7 @@ export interface ServiceState {
   /** Offered requests per second per source, as last recorded outside its dead band. */
   readonly demandRps: Readonly<Record<ClusterId, number>>;
   /** What agents reported of each destination; declared capacity wins over `capacityRps`. */
-  readonly reported: Readonly<
-    Record<DestinationKey, { readonly readyEndpoints: number; readonly capacityRps?: number }>
-  >;
+  readonly reported: Readonly<Record<DestinationKey, Reported>>;
   /** Sequence of the last record that changed what a plan of this service depends on. */
   readonly inputsSequence: number;
   /** The most urgent cause of what moved since the last plan; undefined once that is planned. */

@@ -15,6 +15,8 @@ export interface Flow {
   readonly version: Version;
   /** Share of the source's traffic, in basis points. */
   readonly weight: number;
+  /** Turn of the failover order in which it finds its place; undefined: any. */
+  readonly rank?: number;
 }
 
 /** One source as the allocator sees it. */

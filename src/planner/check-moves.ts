@@ -1,30 +1,22 @@
-import type { DestinationKey, Weighted } from "../model/destination.ts";
+import type { DestinationKey } from "../model/destination.ts";
 import { keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
-import type { ServiceState } from "../model/fleet.ts";
 import type { ClusterId } from "../model/ids.ts";
-import type { Deployment } from "../model/service.ts";
+import { capacityOf, demand, loads } from "./check-loads.ts";
+import type { Moved } from "./check-loads.ts";
+import { checkPreferences, destinationsTaken, swappedWeight } from "./check-preferences.ts";
 import { objection, plannedClusters, plannedRouteSet } from "./checked.ts";
 import type { Checked, Objection } from "./checked.ts";
 import { heldBy, heldWeight, judgeAll, ruleBroken } from "./check-standing.ts";
-import type { Judged } from "./check-standing.ts";
-
-/** One source's move, as the checker reads it. */
-interface Moved {
-  readonly cluster: ClusterId;
-  readonly held: readonly Weighted[] | undefined;
-  readonly next: readonly Weighted[];
-  readonly judged: readonly Judged[];
-}
 
 /** Checks what moves against what was released: how far, where to, and whether somebody gets more than it can serve. */
 export function checkMoves(checked: Checked): Objection {
   const moved = plannedClusters(checked).map((cluster) => movedBy(cluster, checked));
   const overloaded = overloadedNow(moved, checked);
   for (const move of moved) {
-    const found = checkRises(move) ?? checkFar(move, checked) ?? checkRescue(move, overloaded, checked);
+    const found = checkRises(move, checked) ?? checkFar(move, checked) ?? checkRescue(move, overloaded, checked);
     if (found !== undefined) return found;
   }
-  return checkLoads(moved, checked);
+  return checkPreferences(moved, checked) ?? checkLoads(moved, checked);
 }
 
 function movedBy(cluster: ClusterId, checked: Checked): Moved {
@@ -37,11 +29,15 @@ function movedBy(cluster: ClusterId, checked: Checked): Moved {
 }
 
 /** Leaving, cordoned, unknown and returning destinations rise above their ceiling only where nothing else is left. */
-function checkRises({ cluster, held, next, judged }: Moved): Objection {
+function checkRises({ cluster, held, next, judged }: Moved, checked: Checked): Objection {
   const staying = judged.filter(
     ({ bar, forbidden, isLeaving }) => bar === undefined && forbidden === undefined && !isLeaving,
   );
-  const areCeilingsKept = staying.reduce((sum, { most }) => sum + most, 0) >= WEIGHT_TOTAL;
+  // A route that has all its mesh takes can spread no further.
+  const taken = destinationsTaken(cluster, checked);
+  const ceilings = staying.map(({ most }) => most).toSorted((a, b) => b - a);
+  const room = ceilings.slice(0, next.length < taken ? undefined : taken).reduce((sum, most) => sum + most, 0);
+  const areCeilingsKept = room >= WEIGHT_TOTAL;
   for (const { destination, isLeaving, most } of judged) {
     const weight = heldWeight(next, destination);
     const before = heldWeight(held, destination);
@@ -65,7 +61,7 @@ function distance({ held, next }: Moved): number {
 /** No step of a source is longer than its shift, drain or the routine allows; an emergency has no limit. */
 function checkFar(moved: Moved, checked: Checked): Objection {
   if (moved.held === undefined || checked.plan.urgency === "emergency") return undefined;
-  const limit = limitOf(moved, checked);
+  const limit = Math.max(limitOf(moved, checked), swappedWeight(moved, checked));
   const far = distance(moved);
   if (far <= limit) return undefined;
   const text = `${moved.cluster} would move ${far} basis points in one step, and may move ${limit}`;
@@ -136,9 +132,9 @@ function overloadedNow(moved: readonly Moved[], checked: Checked): ReadonlySet<D
  */
 function checkLoads(moved: readonly Moved[], checked: Checked): Objection {
   const { service, plan } = checked;
-  const { isolation = "none", maxShare = 1 } = service.spec.policy ?? {};
-  // Who must stay at home, or spread, may overload somebody while there is room elsewhere.
-  if (isolation !== "none" || maxShare < 1) return undefined;
+  const { isolation = "none", maxShare = 1, failover } = service.spec.policy ?? {};
+  // Who must stay at home, spread, or keep to an order, may overload somebody while there is room elsewhere.
+  if (isolation !== "none" || maxShare < 1 || failover !== undefined) return undefined;
   if (plan.urgency === "emergency" || Object.keys(service.pins).length > 0 || !hasRoom(checked)) return undefined;
   const before = loads(moved, ({ held, next }) => held ?? next, checked);
   const after = loads(moved, ({ next }) => next, checked);
@@ -146,7 +142,8 @@ function checkLoads(moved: readonly Moved[], checked: Checked): Objection {
   for (const deployment of service.spec.deployments) {
     const key = keyOf(deployment);
     const capacityRps = capacityOf(deployment, service);
-    if (capacityRps === undefined) continue;
+    // What a release gives a version was asked for, room or not.
+    if (capacityRps === undefined || (service.spec.release?.shares[deployment.version] ?? 0) > 0) continue;
     const most = Math.max(capacityRps, before.get(key) ?? 0) + rounding;
     const load = after.get(key) ?? 0;
     if (load <= most) continue;
@@ -177,31 +174,4 @@ function hasRoom(checked: Checked): boolean {
     });
   const roomRps = rooms.reduce((sum, room) => sum + room, 0) * settings.utilisationMax;
   return plannedClusters(checked).reduce((sum, cluster) => sum + demand(cluster, checked), 0) <= roomRps;
-}
-
-/** Declared by itself or by a curve, else reported. */
-function capacityOf(deployment: Deployment, { reported }: ServiceState): number | undefined {
-  const { capacityRps, curve } = deployment;
-  const fullRps = curve === undefined ? undefined : (curve.servers / curve.meanWorkMs) * 1_000;
-  return capacityRps ?? fullRps ?? reported[keyOf(deployment)]?.capacityRps;
-}
-
-function demand(cluster: ClusterId, { state, service }: Checked): number {
-  if (state.clusters.get(cluster)?.verdict === "dead") return 0;
-  return service.spec.demandRps[cluster] ?? service.demandRps[cluster] ?? 0;
-}
-
-function loads(
-  moved: readonly Moved[],
-  listOf: (move: Moved) => readonly Weighted[],
-  checked: Checked,
-): ReadonlyMap<DestinationKey, number> {
-  const sums = new Map<DestinationKey, number>();
-  for (const move of moved) {
-    for (const { destination, weight } of listOf(move)) {
-      const key = keyOf(destination);
-      sums.set(key, (sums.get(key) ?? 0) + (weight / WEIGHT_TOTAL) * demand(move.cluster, checked));
-    }
-  }
-  return sums;
 }

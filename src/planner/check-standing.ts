@@ -1,6 +1,7 @@
 import type { Destination, Weighted } from "../model/destination.ts";
 import { keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
 import type { FleetState, ServiceState } from "../model/fleet.ts";
+import type { ServicePolicy, Tier } from "../model/fleet-document.ts";
 import type { ClusterId } from "../model/ids.ts";
 
 /** A destination as the checker judges it for one source. */
@@ -70,12 +71,42 @@ export function ruleBroken(
   if (policy.isolation === "strict" && source !== destination) return "isolation strict";
   if (policy.allowedClusters !== undefined && !policy.allowedClusters.includes(destination)) return "allowedClusters";
   if (policy.deniedClusters.includes(destination)) return "deniedClusters";
-  const cluster = state.clusters.get(destination)?.spec;
-  // As selectors have it, a region counts as the label of that name.
-  const labels = new Map(Object.entries({ region: cluster?.region, ...cluster?.labels }));
+  const labels = labelsAt(destination, state);
   for (const [key, value] of Object.entries(policy.requiredLabels))
     if (labels.get(key) !== value) return `requiredLabels ${key}=${value}`;
-  return undefined;
+  for (const [key, values] of Object.entries(policy.allowedLabels ?? {}))
+    if (!values.some((value) => labels.get(key) === value)) return `allowedLabels ${key}`;
+  for (const [key, values] of Object.entries(policy.deniedLabels ?? {}))
+    if (values.some((value) => labels.get(key) === value)) return `deniedLabels ${key}`;
+  const tiers = tiersFor(policy, source);
+  return tiers !== undefined && tierAt(tiers, { source, destination }, state) < 0 ? "failover order" : undefined;
+}
+
+/** As selectors have it, a region counts as the label of that name. */
+function labelsAt(cluster: ClusterId, state: FleetState): ReadonlyMap<string, string | undefined> {
+  const spec = state.clusters.get(cluster)?.spec;
+  return new Map(Object.entries({ region: spec?.region, ...spec?.labels }));
+}
+
+/** The failover order that binds a source, as the checker reads it; undefined: none does. */
+export function tiersFor({ failover }: ServicePolicy, source: ClusterId): readonly Tier[] | undefined {
+  const single = new Map(Object.entries(failover?.orderBySource ?? {})).get(source);
+  const tiers = single ?? failover?.order ?? [];
+  return tiers.length > 0 ? tiers : undefined;
+}
+
+/** Position of the first tier that a destination's cluster is on; -1: it is on none. */
+export function tierAt(
+  tiers: readonly Tier[],
+  { source, destination }: { readonly source: ClusterId; readonly destination: ClusterId },
+  state: FleetState,
+): number {
+  const labels = labelsAt(destination, state);
+  return tiers.findIndex((tier) => {
+    if (tier.kind === "own") return source === destination;
+    if (tier.kind === "cluster") return tier.cluster === destination;
+    return Object.entries(tier.labels).every(([key, value]) => labels.get(key) === value);
+  });
 }
 
 /** Two clusters or more, and more than half of those alive, without a ready endpoint are not believed. */

@@ -11,8 +11,14 @@ import type { Valuation } from "./valuation.ts";
 import { priceMs } from "./valuation.ts";
 
 /** What a request costs on its way, ms. */
-export function wayMs({ rttMs, egressDollarsPerGb }: Offer, valuation: Valuation | undefined): number {
-  return rttMs + (valuation === undefined ? 0 : priceMs(egressDollarsPerGb, valuation));
+export function wayMs(offer: Offer, valuation: Valuation | undefined): number {
+  const { egressDollarsPerGb } = offer;
+  return farMs(offer) + (valuation === undefined ? 0 : priceMs(egressDollarsPerGb, valuation));
+}
+
+/** How far an offer is, ms: its round trip, and what the policy adds for leaving the source's locality. */
+export function farMs({ rttMs, crossingMs = 0 }: Offer): number {
+  return rttMs + crossingMs;
 }
 
 /**

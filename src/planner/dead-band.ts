@@ -7,12 +7,21 @@ import { limitOf } from "./limits.ts";
 import type { SourceOutlook } from "./outlook.ts";
 import { losesRoom } from "./reserve.ts";
 import type { PassedUp, Planning, Target } from "./target.ts";
-import { capacitiesOf, drainingWeight, forbiddenWeight, loadsOf, lostWeight, strayedWeight } from "./target.ts";
+import {
+  capacitiesOf,
+  drainingWeight,
+  forbiddenWeight,
+  lateness,
+  loadsOf,
+  lostWeight,
+  strayedWeight,
+} from "./target.ts";
 
 /**
  * Where the sources are to come to: their targets, or, where a move would gain callers too little of what they spend, where
  * they are: less than `moveGainMin`, or for a return `gainMinOfReturn`. A source that has nothing yet, loses something, must
- * leave something, sends what its policy wants elsewhere, or returns step by step makes all move, and so does a limit that is
+ * leave something, sends what its policy wants elsewhere, goes later in its failover order than it has to, or returns step by
+ * step makes all move, and so does a limit that is
  * exceeded now and would be kept, or a loss for which there is no room now and would be. What somebody pinned is not weighed.
  */
 export function worthwhile(targets: readonly Target[], planning: Planning): readonly Target[] {
@@ -21,6 +30,7 @@ export function worthwhile(targets: readonly Target[], planning: Planning): read
   // Where a policy wants it, it goes whatever that costs; a shift may keep it away from home.
   const isStray = (source: SourceOutlook): boolean => !isPinned({ source }) && strayedWeight(source) > 0;
   if (sources.some((source) => mustMove(source) || isStray(source))) return targets;
+  if (targets.some((target) => !isPinned(target) && isBehind(target))) return targets;
   const then = new Map(targets.map(({ source, split }) => [source.cluster, split]));
   const now = new Map(
     targets.map((target) => [
@@ -33,9 +43,21 @@ export function worthwhile(targets: readonly Target[], planning: Planning): read
   const [here, there] = [spendingOf(now, sources, valuation), spendingOf(then, sources, valuation)];
   if (here === undefined || there === undefined || here.spentMs === 0) return targets;
   const gain = (here.spentMs - there.spentMs) / here.spentMs;
-  const gainMin = there.waysMs < here.waysMs ? gainMinOfReturn(now, then, planning) : settings.moveGainMin;
+  const gainMin = isUnderWay(planning)
+    ? 0
+    : there.waysMs < here.waysMs
+      ? gainMinOfReturn(now, then, planning)
+      : settings.moveGainMin;
   if (gain >= gainMin) return targets;
   return targets.map((target) => (isPinned(target) ? target : staying(target, { gain: Math.max(0, gain), gainMin })));
+}
+
+/**
+ * Whether a move has begun that takes more than one step: it was worth it as a whole, and its last steps, each worth little by
+ * itself, would else be left undone, with some requests far from home for good.
+ */
+function isUnderWay({ service: { rollout } }: Planning): boolean {
+  return rollout !== undefined && !rollout.plan.isFinalStep && rollout.plan.urgency === "routine";
 }
 
 type Splits = ReadonlyMap<ClusterId, Split>;
@@ -56,6 +78,14 @@ function gainMinOfReturn(now: Splits, then: Splits, { sources, settings }: Plann
 
 function aimsOf(splits: ReadonlyMap<ClusterId, Split>, sources: readonly SourceOutlook[]) {
   return sources.map((source) => ({ source, split: splits.get(source.cluster) ?? [] }));
+}
+
+/** What goes to later turns of a failover order than it could by less than this is no reason to move: a hundredth of a source. */
+const LATE_SLACK = 100;
+
+/** Whether a source goes later in its failover order than it has to. */
+function isBehind({ source, split }: Target): boolean {
+  return lateness(source, source.now) > lateness(source, split) + LATE_SLACK;
 }
 
 function mustMove(source: SourceOutlook): boolean {

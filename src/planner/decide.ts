@@ -82,7 +82,7 @@ function decideCommand(state: FleetState, { command, atMs, actor }: Envelope, se
     case "unregister-cluster":
       return unregisterCluster(state, command);
     case "apply-service":
-      return applyService(state, command);
+      return applyService(state, command, settings);
     case "delete-service":
       return deleteService(state, command);
     case "request-shift":

@@ -6,8 +6,10 @@ import type { FleetState, ServiceState } from "../model/fleet.ts";
 import type { ClusterId } from "../model/ids.ts";
 import type { Deployment, QueueCurve } from "../model/service.ts";
 import { boundBy } from "./bounds.ts";
-import { policyOf, ruleAgainst } from "./policy.ts";
-import type { PolicyRule } from "./policy.ts";
+import { orderOf } from "./failover.ts";
+import { crossingPenaltyMs } from "./label-rules.ts";
+import { labelsIn, policyOf, ruleAgainst, tierIn } from "./policy.ts";
+import type { Lane, PolicyRule } from "./policy.ts";
 import { deployedCapacity } from "./readiness.ts";
 
 /** Why a destination cannot serve a source at all; what a source still sends it must move at once. */
@@ -35,13 +37,32 @@ export interface Offer extends Ceiling {
   readonly isStandby: boolean;
   /** The ceiling without the policy's `maxShare`. */
   readonly standing: Ceiling;
-  /** Requests per second it can serve, declared or else reported; undefined: nobody knows. */
+  /** Requests per second it can serve: declared or else reported; undefined: nobody knows. */
   readonly capacityRps?: number;
   /** How its latency grows with load; undefined: nobody declared it. */
   readonly curve?: QueueCurve;
   readonly rttMs: number;
   /** Price of a gigabyte from the source to it, in dollars. */
   readonly egressDollarsPerGb: number;
+  /** What the policy's `localityPenaltyMs` add to the way, ms; undefined: nothing. */
+  readonly crossingMs?: number;
+  /** Its place in the source's failover order; undefined: the source has none, or it is on none of its tiers. */
+  readonly turn?: Turn;
+}
+
+/** An offer's place in a failover order. */
+export interface Turn {
+  /** Its tier, from 0, of so many. */
+  readonly tier: number;
+  readonly tiers: number;
+  /** Share of its endpoints that are ready, 0 to 1. */
+  readonly readyShare: number;
+  /** Whether the source sends it something now. */
+  readonly isUsed: boolean;
+  /** When it is filled, from 0: offers of a lower rank first. */
+  readonly rank: number;
+  /** Healthy share of its tier, 0 to 1. */
+  readonly healthyShare: number;
 }
 
 /** Where a source stands: what it sends now. Undefined when nothing was released to it yet. */
@@ -82,6 +103,8 @@ function offerOf(destination: Destination, circumstances: Circumstances): Offer 
   const forbidden = ruleAgainst({ source, destination: destination.cluster }, service.spec, state);
   const curve = deploymentOf(service, destination)?.curve;
   const standing = ceilingOf(destination, cluster, circumstances);
+  const crossingMs = crossingBetween(state, service, { source, destination: destination.cluster });
+  const turn = turnOf(destination, circumstances);
   return {
     destination,
     key,
@@ -95,7 +118,27 @@ function offerOf(destination: Destination, circumstances: Circumstances): Offer 
     ...(curve !== undefined && { curve }),
     rttMs: rttBetween(state, source, destination.cluster),
     egressDollarsPerGb: egressBetween(state, source, destination.cluster),
+    ...(crossingMs > 0 && { crossingMs }),
+    ...(turn !== undefined && { turn }),
   };
+}
+
+function crossingBetween(state: FleetState, { spec }: ServiceState, { source, destination }: Lane): number {
+  const policy = policyOf(spec);
+  if (policy.localityPenaltyMs === undefined) return 0;
+  return crossingPenaltyMs(policy, labelsIn(state, source), labelsIn(state, destination));
+}
+
+/** Where it stands by its tier alone; `boundBy` says what that comes to beside the others. */
+function turnOf(destination: Destination, { source, state, service, now, isDoubted }: Circumstances): Turn | undefined {
+  const { failover } = policyOf(service.spec);
+  const order = failover && orderOf(failover, source);
+  const tier = order && tierIn(state, order, { source, destination: destination.cluster });
+  if (order === undefined || tier === undefined) return undefined;
+  const { readyEndpoints = 0, totalEndpoints = 0 } = service.reported[keyOf(destination)] ?? {};
+  const readyShare = totalEndpoints > 0 && !isDoubted ? Math.min(1, readyEndpoints / totalEndpoints) : 1;
+  const isUsed = weightOf(now, destination) > 0;
+  return { tier, tiers: order.length, readyShare, isUsed, rank: tier, healthyShare: readyShare };
 }
 
 function lossOf(

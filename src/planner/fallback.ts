@@ -9,7 +9,6 @@ import { boundBy, isOpen } from "./bounds.ts";
 import type { Offer } from "./eligible.ts";
 import type { SourceOutlook } from "./outlook.ts";
 import { policyOf } from "./policy.ts";
-import { servingOffers } from "./target.ts";
 
 /** What fallbacks are made for. */
 export interface FallbackProblem {
@@ -27,8 +26,9 @@ export type Fallbacks = ReadonlyMap<ClusterId, ReadonlyMap<DestinationKey, Split
 /**
  * Fallbacks for the loss of each single cluster that has weight. Everybody falls back at once on what capacity the
  * others have left, so that following them overloads nobody while there is room at all: the nearest with room, in the
- * same version where it serves anywhere else, and only where the policy lets the source go. A lost cluster takes all its
- * versions with it. The demand of its own callers counts in full: they may well be alive.
+ * same version where it serves anywhere else, only where the policy lets the source go, and in its failover order if it
+ * has one. A lost cluster takes all its versions with it. The demand of its own callers counts in full: they may well be
+ * alive.
  */
 export function fallbacksOf(problem: FallbackProblem): Fallbacks {
   const found = new Map<ClusterId, Map<DestinationKey, Split>>();
@@ -68,10 +68,14 @@ function fallbacksFor(lost: ClusterId, problem: FallbackProblem): Fallbacks {
   return found;
 }
 
-/** Bound anew: who stood by may be needed now, and fewer have to share what is left. */
-function survivingOffers(source: SourceOutlook, lost: ClusterId, spec: ServiceSpec): readonly Offer[] {
-  const survivors = servingOffers(source).filter(({ destination }) => destination.cluster !== lost);
-  return boundBy(survivors, { source: source.cluster, policy: policyOf(spec) }).filter(isOpen);
+/** Bound anew: who stood by may be needed now, fewer have to share what is left, and a failover order moves on. */
+export function survivingOffers(
+  { cluster, offers }: SourceOutlook,
+  lost: ClusterId,
+  spec: ServiceSpec,
+): readonly Offer[] {
+  const left = offers.map((offer): Offer => (offer.destination.cluster === lost ? { ...offer, loss: "dead" } : offer));
+  return boundBy(left, { source: cluster, policy: policyOf(spec) }).filter(isOpen);
 }
 
 function keptBy(source: ClusterId, lost: ClusterId, { splits }: FallbackProblem): ReadonlyMap<DestinationKey, number> {

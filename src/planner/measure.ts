@@ -1,7 +1,7 @@
 import type { Measured } from "../model/command.ts";
 import { keyOf } from "../model/destination.ts";
 import type { DestinationKey } from "../model/destination.ts";
-import type { FleetState, ServiceState } from "../model/fleet.ts";
+import type { FleetState, Reported, ServiceState } from "../model/fleet.ts";
 import { compareNames } from "../model/ids.ts";
 import type { ClusterId, ServiceId } from "../model/ids.ts";
 import type { ClusterReport, WorkloadRow } from "../model/report.ts";
@@ -9,8 +9,7 @@ import type { Settings } from "../model/settings.ts";
 import { windowOf } from "./observed.ts";
 
 type Demand = Record<ServiceId, Record<ClusterId, number>>;
-type Reported = Record<ServiceId, Record<DestinationKey, ReportedDestination>>;
-type ReportedDestination = { readonly readyEndpoints: number; readonly capacityRps?: number };
+type ReportedByService = Record<ServiceId, Record<DestinationKey, Reported>>;
 
 /**
  * Demand, capacity and readiness that left their dead bands, from the newest reports; undefined when nothing did. What is
@@ -22,7 +21,7 @@ export function measured(
   settings: Settings,
 ): Measured | undefined {
   const demandRps: Demand = {};
-  const reported: Reported = {};
+  const reported: ReportedByService = {};
   for (const report of [...reports.values()].toSorted((a, b) => compareNames(a.cluster, b.cluster))) {
     if (state.clusters.get(report.cluster)?.membership !== "active") continue;
     measureDemand(state, report, { settings, into: demandRps });
@@ -72,15 +71,16 @@ function demandBand({ beforeRps, requests, lengthMs }: Count, settings: Settings
 function measureWorkloads(
   state: FleetState,
   report: ClusterReport,
-  { settings, into }: { readonly settings: Settings; readonly into: Reported },
+  { settings, into }: { readonly settings: Settings; readonly into: ReportedByService },
 ): void {
   for (const row of report.workloads.toSorted(byServiceAndVersion)) {
     const known = state.services.get(row.service);
     if (known === undefined) continue;
     const key = keyOf({ cluster: report.cluster, version: row.version });
     if (!hasMoved(known.reported[key], row, settings) || isSuperfluous(known, key)) continue;
-    const found: ReportedDestination = {
+    const found: Reported = {
       readyEndpoints: row.readyEndpoints,
+      totalEndpoints: row.totalEndpoints,
       ...(row.capacityRps === undefined ? {} : { capacityRps: row.capacityRps }),
     };
     into[row.service] = { ...into[row.service], [key]: found };
@@ -102,13 +102,15 @@ function byServiceAndVersion(a: WorkloadRow, b: WorkloadRow): number {
 /** Whether there is anything at all always counts; how much of it only outside the dead band. */
 function hasMoved(
   before: ServiceState["reported"][DestinationKey] | undefined,
-  { readyEndpoints, capacityRps }: WorkloadRow,
+  { readyEndpoints, totalEndpoints, capacityRps }: WorkloadRow,
   { measuredDeadBand }: Settings,
 ): boolean {
   if (before === undefined || (before.readyEndpoints === 0) !== (readyEndpoints === 0)) return true;
   if ((before.capacityRps === undefined) !== (capacityRps === undefined)) return true;
   return (
     isOutside(before.readyEndpoints, readyEndpoints, measuredDeadBand) ||
+    // Who was recorded without it is not recorded anew for that alone.
+    isOutside(before.totalEndpoints ?? totalEndpoints, totalEndpoints, measuredDeadBand) ||
     isOutside(before.capacityRps ?? 0, capacityRps ?? 0, measuredDeadBand)
   );
 }

@@ -4,6 +4,7 @@ import type { ClusterId } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
 import { movingFlows, pour } from "./allocate.ts";
 import type { Allocation, Allocator, Flow, Problem, Weighed } from "./allocate.ts";
+import { rankOf } from "./bounds.ts";
 import { curveOf, wayMs } from "./cost.ts";
 import { Ledger } from "./ledger.ts";
 import { limitOf } from "./limits.ts";
@@ -11,6 +12,7 @@ import { optimise } from "./optimise/optimise.ts";
 import type { TransportPlan, TransportProblem } from "./optimise/problem.ts";
 import { compareFlows, isLocal, pairsOf, ROUNDS, tableOf } from "./rounds.ts";
 import type { Pair, Round } from "./rounds.ts";
+import { takeTurns } from "./turns.ts";
 
 /**
  * Divides flows so that the way, its price and the queues together cost all callers least, over all sources jointly. Who
@@ -23,7 +25,7 @@ function allocate(problem: Problem): Allocation {
   const books = { problem, ledger: new Ledger(problem), table: tableOf(problem), demands: demandsOf(problem) };
   const flows = movingFlows(problem);
   const isKnown = ({ source }: Flow): boolean => demandOf(books, source) > 0;
-  const known = flows.filter(isKnown);
+  const known = inTurn(flows.filter(isKnown), books);
   let gap: number | undefined;
   for (const round of ROUNDS) {
     const open = known.filter((flow) => books.ledger.rest(flow) > 0);
@@ -34,6 +36,38 @@ function allocate(problem: Problem): Allocation {
   // What is too little to be told from the noise of arithmetic is left by the rounds above, and finds its place here.
   pour([...unknown, ...known], books.ledger, books.table);
   return { placements: books.ledger.placements(), overload: books.ledger.overload, ...(gap !== undefined && { gap }) };
+}
+
+/**
+ * Flows divided by the turns of their failover orders: all first turns before any second, as far as there is room. What no
+ * turn has room for may go to any.
+ */
+function inTurn(flows: readonly Flow[], books: Books): readonly Flow[] {
+  const [first] = ROUNDS;
+  if (first === undefined || !books.problem.sources.some(({ offers }) => offers.some(({ turn }) => turn))) return flows;
+  const { flows: whose, keys, pairs } = gridOf(pairsOf(flows, books.table, first));
+  const rpsOf = (weight: number, flow: number): number => (weight / WEIGHT_TOTAL) * demandAt(whose, flow, books);
+  const turns = takeTurns({
+    demandsRps: whose.map(({ weight }, flow) => rpsOf(weight, flow)),
+    roomsRps: keys.map((key, place) => {
+      const offer = pairs.map((row) => row[place]).find((pair) => pair)?.offer;
+      return Math.max(0, limitOf(offer ?? { key }, books.problem) - books.ledger.load(key));
+    }),
+    ranks: pairs.map((row) => row.map((pair) => pair && rankOf(pair.offer))),
+    ceilingsRps: pairs.map((row, flow) => row.map((pair) => (pair ? rpsOf(books.ledger.underCeiling(pair), flow) : 0))),
+    costsMs: pairs.map((row) => row.map((pair) => (pair ? wayMs(pair.offer, books.problem.valuation) : Infinity))),
+  });
+  const divided = turns.flatMap(({ flow, rank, rps }): readonly Flow[] => {
+    const [found, weight] = [whose[flow], (rps / demandAt(whose, flow, books)) * WEIGHT_TOTAL];
+    return found === undefined ? [] : [{ ...found, weight, ...(rank !== undefined && { rank }) }];
+  });
+  // Who has no place of its own version is in no turn.
+  return [...divided, ...flows.filter((flow) => !whose.includes(flow))];
+}
+
+function demandAt(flows: readonly Flow[], flow: number, books: Books): number {
+  const found = flows[flow];
+  return found === undefined ? 0 : demandOf(books, found.source);
 }
 
 interface Books {

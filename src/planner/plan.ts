@@ -8,6 +8,7 @@ import { assert } from "../model/result.ts";
 import type { Settings } from "../model/settings.ts";
 import { waterfall } from "./allocate.ts";
 import type { Allocator } from "./allocate.ts";
+import { destinationsMaxOf } from "./capability.ts";
 import { worthwhile } from "./dead-band.ts";
 import { fallbacksOf } from "./fallback.ts";
 import { ladder, ladderWithoutSearch } from "./ladder.ts";
@@ -15,10 +16,11 @@ import { outlookOf } from "./outlook.ts";
 import type { SourceOutlook } from "./outlook.ts";
 import { explain } from "./reasons/explain.ts";
 import { settleKeepingRoom } from "./reserve.ts";
+import { isReleasing, releasedFlows } from "./release.ts";
 import { reliefOf } from "./relief.ts";
 import { routeSetOf, withAllowedFallbacks } from "./route-sets.ts";
 import { stepAll } from "./step.ts";
-import type { Step } from "./step.ts";
+import type { Move, Step } from "./step.ts";
 import { stepLimitOf } from "./step-limit.ts";
 import { allowedOffers, capacitiesOf, forbiddenWeight, loadsOf, settle } from "./target.ts";
 import type { Planning, Target } from "./target.ts";
@@ -85,12 +87,12 @@ interface Means {
 /** Who is eligible → where to → how far now → what if somebody is lost → in which order, and why. */
 function planService(state: FleetState, service: ServiceState, means: Means): ServicePlanning {
   const sources = outlookOf(state, service).filter(isRoutable);
-  const bare: Planning = { state, service, ...means, valuation: valuationFor(service, sources), sources };
+  const bare = withRelease({ state, service, ...means, valuation: valuationFor(service, sources), sources });
   const wishes = sources.map((source) => wishOf(source, bare));
   const { targets: wanted, overload, ...kept } = settleKeepingRoom(wishes, bare);
   const planning: Planning = { ...bare, ...kept };
   const isEmergency = wanted.some((target) => isConcerned(target, planning));
-  const calm = isEmergency ? "emergency" : calmUrgency(planning);
+  const calm = isEmergency ? "emergency" : calmUrgency(wanted, planning);
   const isWeighed = calm === "routine" && means.settings.allocation === "optimum";
   const targets = isWeighed ? worthwhile(wanted, planning) : wanted;
   // What is kept free for a loss is there to be used by one.
@@ -108,6 +110,11 @@ function planService(state: FleetState, service: ServiceState, means: Means): Se
     reasons: reasonsFor({ targets, steps, rescue, overload }, planning),
     isFinalStep: targets.every((target, index) => isReached(target, steps[index], planning)),
   };
+}
+
+function withRelease(planning: Planning): Planning {
+  const released = releasedFlows(planning);
+  return released === undefined ? planning : { ...planning, released };
 }
 
 /** What the service's bytes weigh. */
@@ -145,6 +152,7 @@ function orderlyPace(targets: readonly Target[], urgency: Urgency, planning: Pla
     now: source.now ?? split,
     target: split,
     maxStepWeight: stepLimitOf(source, planning),
+    ...destinationsMaxOfSource(source, planning),
   }));
   const surroundings = {
     service: service.spec.service,
@@ -159,13 +167,20 @@ function orderlyPace(targets: readonly Target[], urgency: Urgency, planning: Pla
   return relief === undefined ? { steps, urgency } : { steps: relief, urgency: "emergency" };
 }
 
+function destinationsMaxOfSource({ cluster }: SourceOutlook, { state }: Planning): Pick<Move, "destinationsMax"> {
+  const destinationsMax = destinationsMaxOf(state.clusters.get(cluster));
+  return destinationsMax === Infinity ? {} : { destinationsMax };
+}
+
 /** Emergencies aside: an operator's change goes in waves, anything else at once. */
-function calmUrgency({ state, service, sources }: Planning): Urgency {
+function calmUrgency(wanted: readonly Target[], planning: Planning): Urgency {
+  const { state, service, sources } = planning;
   const isOperated =
     service.inputsCause === "operator" ||
     sources.some((source) => forbiddenWeight(source) > 0 && allowedOffers(source).length > 0) ||
     runningShifts(state, service).length > 0 ||
-    drainsOf(state, service).length > 0;
+    drainsOf(state, service).length > 0 ||
+    isReleasing(wanted, planning);
   return isOperated ? "operator" : "routine";
 }
 

@@ -81,7 +81,8 @@ export function ruleText(rule: PolicyRule, { source, destination }: Lane, { spec
 /** Tiers that a failover order names in a message at most. */
 const TIERS_NAMED_MAX = 5;
 
-function orderText({ failover }: ServicePolicy, source: ClusterId): string {
+/** A source's failover order in words: `eu-west, then us-east`. */
+export function orderText({ failover }: ServicePolicy, source: ClusterId): string {
   const tiers = (failover && orderOf(failover, source)) ?? [];
   const named = tiers.slice(0, TIERS_NAMED_MAX).map(tierText).join(", then ");
   return tiers.length > TIERS_NAMED_MAX ? `${named}, then ${tiers.length - TIERS_NAMED_MAX} more` : named;

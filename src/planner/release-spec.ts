@@ -1,11 +1,16 @@
 import type { Release } from "../model/fleet-document.ts";
-import type { FleetState } from "../model/fleet.ts";
+import { WEIGHT_TOTAL } from "../model/destination.ts";
+import type { FleetState, ServiceState } from "../model/fleet.ts";
 import { compareNames } from "../model/ids.ts";
 import type { ClusterId, Version } from "../model/ids.ts";
-import type { ServiceSpec } from "../model/service.ts";
+import { declaredCapacity } from "../model/service.ts";
+import type { Deployment, ServiceSpec } from "../model/service.ts";
+import type { Settings } from "../model/settings.ts";
 import { firstObjection, PASSED, reject } from "./decision.ts";
 import type { Check } from "./decision.ts";
+import { rps } from "./drains.ts";
 import { ruleAgainst } from "./policy.ts";
+import { deployedCapacity } from "./readiness.ts";
 
 const FIELD = "spec.release";
 
@@ -28,6 +33,37 @@ export function checkRelease(state: FleetState, spec: ServiceSpec): Check {
       if (sum <= 1 + NOISE) return PASSED;
       return reject("WEIGHTS_SUM", `${FIELD}.share_weights`, `shares sum to ${percent(sum)}; at most 100 % is allowed`);
     },
+  );
+}
+
+/**
+ * Refuses OVER_CAPACITY a share that rises to more requests than its version's destinations take where the policy lets them
+ * serve, and says how much it could be. A destination whose capacity nobody knows is taken at its owner's word.
+ */
+export function checkReleaseLoad(
+  spec: ServiceSpec,
+  before: ServiceState | undefined,
+  { state, settings }: { readonly state: FleetState; readonly settings: Settings },
+): Check {
+  const { release } = spec;
+  if (release === undefined) return PASSED;
+  const capacityOf = (found: Deployment): number =>
+    declaredCapacity(found) ?? (before && deployedCapacity({ ...before, spec }, found)) ?? Infinity;
+  const demands: Readonly<Record<ClusterId, number>> = { ...before?.demandRps, ...spec.demandRps };
+  const free = (Object.keys(demands) as ClusterId[]).filter((source) => before?.pins[source] === undefined);
+  const demandRps = free.toSorted(compareNames).reduce((sum, source) => sum + (demands[source] ?? 0), 0);
+  return firstObjection(
+    ...(Object.keys(release.shares) as Version[]).toSorted(compareNames).map((version) => () => {
+      const share = release.shares[version] ?? 0;
+      const roomRps = spec.deployments
+        .filter((found) => found.version === version && servesSomebody(state, spec, [found.cluster]))
+        .reduce((sum, found) => sum + capacityOf(found) * settings.utilisationMax, 0);
+      const isRaised = share > (before?.spec.release?.shares[version] ?? 0);
+      if (!isRaised || share * demandRps <= roomRps) return PASSED;
+      const most = percent(Math.floor((roomRps / demandRps) * WEIGHT_TOTAL) / WEIGHT_TOTAL);
+      const message = `${version} would get ${rps(share * demandRps)}, but takes at most ${rps(roomRps)} (${Math.round(settings.utilisationMax * 100)} % of its capacity); give it at most ${most}, or deploy more of it`;
+      return reject("OVER_CAPACITY", `${FIELD}.share_weights[${version.slice(0, 80)}]`, message);
+    }),
   );
 }
 

@@ -3,6 +3,8 @@ import type { ClusterId, Version } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
 import type { Flow, Problem } from "./allocate.ts";
 import { compareTies } from "./apportion.ts";
+import { rankOf } from "./bounds.ts";
+import { farMs } from "./cost.ts";
 import type { Offer } from "./eligible.ts";
 
 /** Which offers a round considers for a flow. */
@@ -48,7 +50,7 @@ export function tableOf({ service, stableVersion, sources }: Problem): Table {
   };
 }
 
-/** The closest first. */
+/** Earlier turns of failover orders first, then the closest. */
 export function pairsOf(flows: readonly Flow[], table: Table, round: Round): readonly Pair[] {
   return flows
     .flatMap((flow) => (table.offers.get(flow.source) ?? []).map((offer) => ({ flow, offer })))
@@ -57,6 +59,8 @@ export function pairsOf(flows: readonly Flow[], table: Table, round: Round): rea
 }
 
 function isConsidered({ flow, offer }: Pair, { stableVersion }: Table, round: Round): boolean {
+  // Whose turn was chosen keeps to it, unless a ceiling has to give way.
+  if (round.ceilings === "kept" && flow.rank !== undefined && flow.rank !== rankOf(offer)) return false;
   if (offer.isDraining && round.draining === "left-out") return false;
   const { version } = offer.destination;
   if (round.versions === "own") return version === flow.version;
@@ -65,15 +69,21 @@ function isConsidered({ flow, offer }: Pair, { stableVersion }: Table, round: Ro
 
 function comparePairs(a: Pair, b: Pair, { ranks }: Table): number {
   return (
+    rankOf(a.offer) - rankOf(b.offer) ||
     Number(!isLocal(a)) - Number(!isLocal(b)) ||
-    a.offer.rttMs - b.offer.rttMs ||
+    farMs(a.offer) - farMs(b.offer) ||
     (ranks.get(a.offer.key) ?? 0) - (ranks.get(b.offer.key) ?? 0) ||
     compareFlows(a.flow, b.flow)
   );
 }
 
 export function compareFlows(a: Flow, b: Flow): number {
-  return compareNames(a.source, b.source) || compareNames(a.version, b.version);
+  return (
+    compareNames(a.source, b.source) ||
+    compareNames(a.version, b.version) ||
+    (a.rank ?? Infinity) - (b.rank ?? Infinity) ||
+    0
+  );
 }
 
 export function isLocal({ flow, offer }: Pair): boolean {

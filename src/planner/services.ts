@@ -7,11 +7,13 @@ import { ok } from "../model/result.ts";
 import type { Result } from "../model/result.ts";
 import type { Refusal } from "../model/refusal.ts";
 import type { ServiceSpec } from "../model/service.ts";
+import type { Settings } from "../model/settings.ts";
 import type { Shift } from "../model/shift.ts";
 import { checkVersion, decided, firstObjection, PASSED, reject } from "./decision.ts";
 import type { Check, Decision } from "./decision.ts";
 import { ruleAgainst, ruleText } from "./policy.ts";
 import { checkAllowed } from "./policy-spec.ts";
+import { checkReleaseLoad } from "./release-spec.ts";
 import { percent, sourcesOf } from "./released.ts";
 import { sameValue } from "./same-value.ts";
 import { checkServiceSpec } from "./service-spec.ts";
@@ -20,7 +22,7 @@ import { runningShifts } from "./urgency.ts";
 type Of<K extends Command["kind"]> = Extract<Command, { kind: K }>;
 
 /** Creates or replaces a service. The same declaration again changes nothing. */
-export function applyService(state: FleetState, command: Of<"apply-service">): Decision {
+export function applyService(state: FleetState, command: Of<"apply-service">, settings: Settings): Decision {
   const { spec, expectedResourceVersion } = command;
   const before = state.services.get(spec.service);
   const objection = firstObjection(
@@ -28,6 +30,7 @@ export function applyService(state: FleetState, command: Of<"apply-service">): D
     () => checkVersion(`service ${spec.service}`, before?.resourceVersion ?? 0, expectedResourceVersion),
     () => (before === undefined ? PASSED : checkPins(state, before, spec)),
     () => checkAllowed(state, spec, before?.demandRps ?? {}),
+    () => checkReleaseLoad(spec, before, { state, settings }),
   );
   if (!objection.ok) return objection;
   if (before !== undefined && sameValue(before.spec, spec)) return decided();

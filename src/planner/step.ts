@@ -3,6 +3,7 @@ import { keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
 import type { ClusterId, ServiceId } from "../model/ids.ts";
 import { distanceBetween, stepToward } from "./apportion.ts";
 import { weightOf } from "./eligible.ts";
+import { leastMoved, narrowStep } from "./narrow-step.ts";
 
 /**
  * A step that would have to be made smaller than this part of itself to be safe waits for room instead: otherwise a
@@ -21,6 +22,8 @@ export interface Move {
   readonly target: Split;
   /** Most basis points that this step may move. */
   readonly maxStepWeight: number;
+  /** Most destinations that the source's mesh takes in one route; undefined: as many as there are. */
+  readonly destinationsMax?: number;
 }
 
 /** Loads that the step must live with. */
@@ -91,13 +94,19 @@ export function stepAll(moves: readonly Move[], surroundings: Surroundings): rea
 }
 
 function limitedStride(move: Move): Stride {
-  const distance = distanceBetween(move.now, move.target);
-  const isLimited = distance > move.maxStepWeight;
-  return { move, moved: isLimited ? move.maxStepWeight : distance, bound: isLimited ? "step-limit" : "none" };
+  const { now, target, destinationsMax } = move;
+  const distance = distanceBetween(now, target);
+  const least = destinationsMax === undefined ? 0 : leastMoved({ from: now, to: target, destinationsMax });
+  // Who is to move nothing moves nothing; who may move is not kept from it by the number of its destinations.
+  const most = move.maxStepWeight === 0 ? 0 : Math.max(move.maxStepWeight, least);
+  const isLimited = distance > most;
+  return { move, moved: isLimited ? most : distance, bound: isLimited ? "step-limit" : "none" };
 }
 
 function splitAfter({ move, moved }: Stride, service: ServiceId): Split {
-  return stepToward({ from: move.now, to: move.target, moved }, service);
+  const { now, target, destinationsMax, maxStepWeight } = move;
+  if (destinationsMax === undefined) return stepToward({ from: now, to: target, moved }, service);
+  return narrowStep({ from: now, to: target, moved, maxStepWeight, destinationsMax }, service);
 }
 
 /** Undefined when everybody would have to wait for everybody. */

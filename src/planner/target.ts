@@ -1,14 +1,17 @@
 import type { Destination, DestinationKey, Split } from "../model/destination.ts";
-import { destinationOf, keyOf } from "../model/destination.ts";
+import { destinationOf, keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
 import type { FleetState, ServiceState } from "../model/fleet.ts";
 import type { ClusterId } from "../model/ids.ts";
 import type { Settings } from "../model/settings.ts";
 import { assert } from "../model/result.ts";
 import type { Allocation, Allocator, Descent, Flow, Placement } from "./allocate.ts";
 import { apportion } from "./apportion.ts";
-import { isOpen } from "./bounds.ts";
+import { isOpen, rankOf } from "./bounds.ts";
+import { canName } from "./capability.ts";
 import type { Offer } from "./eligible.ts";
 import { weightOf } from "./eligible.ts";
+import { narrowedOf, narrowWish } from "./narrow.ts";
+import type { Narrowed } from "./narrow.ts";
 import type { SourceOutlook } from "./outlook.ts";
 import type { Valuation } from "./valuation.ts";
 
@@ -22,6 +25,8 @@ export interface Planning {
   readonly sources: readonly SourceOutlook[];
   /** What is kept free for losses that the policy names; undefined: it names none. */
   readonly reserve?: Reserve;
+  /** What each source that nobody pinned sends of which version by the service's release; undefined: there is none. */
+  readonly released?: ReadonlyMap<ClusterId, readonly Flow[]>;
 }
 
 /** Room that is kept free for the loss of any one of some clusters. */
@@ -78,9 +83,13 @@ export function allowedOffers(source: SourceOutlook): readonly Offer[] {
   return servingOffers(source).filter(({ forbidden }) => forbidden === undefined);
 }
 
-/** A source that lets the allocator choose everything. */
-export function wishForAnything(source: SourceOutlook, { spec }: ServiceState): Wish {
-  return { source, kept: new Map(), flows: [{ source: source.cluster, version: spec.stableVersion, weight: 10_000 }] };
+/** A source that lets the allocator choose everything but what a release gives to which version. */
+export function wishForAnything(source: SourceOutlook, { service, released }: Planning): Wish {
+  const { stableVersion } = service.spec;
+  const flows = released?.get(source.cluster) ?? [
+    { source: source.cluster, version: stableVersion, weight: WEIGHT_TOTAL },
+  ];
+  return { source, kept: new Map(), flows };
 }
 
 /** A source that keeps to a split as far as it can be had: lost, leaving and capped shares are allocated anew. */
@@ -115,18 +124,30 @@ export interface Settled {
   readonly overload: Allocation["overload"];
 }
 
-/** Allocates what the wishes leave open, over all sources jointly. Every wish's source must have an open offer. */
-export function settle(
-  wishes: readonly Wish[],
-  { service, settings, allocator, valuation, reserve }: Planning,
-): Settled {
+/**
+ * Allocates what the wishes leave open, over all sources jointly, over no more destinations than each source's mesh takes in one
+ * route. Every wish's source must have an open offer.
+ */
+export function settle(wishes: readonly Wish[], planning: Planning): Settled {
+  const first = settleWithin(wishes, new Map(), planning);
+  const narrowed = narrowedOf(first.targets, planning);
+  if (narrowed.size === 0) return first;
+  return settleWithin(
+    wishes.map((wish) => narrowWish(wish, narrowed)),
+    narrowed,
+    planning,
+  );
+}
+
+function settleWithin(wishes: readonly Wish[], narrowed: Narrowed, planning: Planning): Settled {
+  const { service, settings, allocator, valuation, reserve } = planning;
   const { placements, overload, descent } = allocator.allocate({
     service: service.spec.service,
     stableVersion: service.spec.stableVersion,
     sources: wishes.map(({ source, kept }) => ({
       cluster: source.cluster,
       demandRps: source.demandRps,
-      offers: source.offers.filter(isOpen),
+      offers: offersWithin(source, narrowed.get(source.cluster), planning),
       kept,
     })),
     flows: wishes.flatMap(({ flows }) => flows),
@@ -140,6 +161,18 @@ export function settle(
     ...(descent !== undefined && { descent }),
   }));
   return { targets, overload };
+}
+
+/** Offers that a source may be given: none that its route has no place for, or whose version its mesh cannot name. */
+function offersWithin(
+  { cluster, offers }: SourceOutlook,
+  keys: ReadonlySet<DestinationKey> | undefined,
+  { state, service }: Planning,
+): readonly Offer[] {
+  const open = offers.filter((offer) => isOpen(offer) && (keys?.has(offer.key) ?? true));
+  const source = state.clusters.get(cluster);
+  const named = open.filter(({ destination }) => canName(source, destination, service.spec));
+  return named.length > 0 ? named : open;
 }
 
 function targetOf({ source, kept }: Wish, placements: readonly Placement[], { spec }: ServiceState): Target {
@@ -193,6 +226,11 @@ export function forbiddenWeight({ now, offers }: SourceOutlook): number {
   return offers
     .filter(({ loss, forbidden }) => loss === undefined && forbidden !== undefined)
     .reduce((sum, { destination }) => sum + weightOf(now, destination), 0);
+}
+
+/** How late in the turns of its failover order a split comes, in basis points times turns: 0 where it has no order. */
+export function lateness({ offers }: SourceOutlook, split: Split | undefined): number {
+  return offers.reduce((sum, offer) => sum + weightOf(split, offer.destination) * rankOf(offer), 0);
 }
 
 /** What a source sends now that isolation `nearest` wants at home, or `maxShare` elsewhere. */

@@ -24,7 +24,7 @@ export function wishOf(source: SourceOutlook, planning: Planning): Wish {
   const held = heldAt(source, planning);
   if (held !== undefined) return wishFor(source, held);
   const pin = service.pins[source.cluster];
-  return pin === undefined ? wishForAnything(source, service) : wishFor(source, pin);
+  return pin === undefined ? wishForAnything(source, planning) : wishFor(source, pin);
 }
 
 /** Whether a source can be planned: it has somewhere to go, or at least something that was released to it. */

@@ -174,7 +174,7 @@ describe("measuring workloads", () => {
     expect(after(row, row)).toBeUndefined();
     expect(after(row, { ...row, readyEndpoints: 19 })).toBeUndefined();
     expect(after(row, { ...row, readyEndpoints: 5 })?.reported[CHECKOUT]).toEqual({
-      "us-east/v1": { readyEndpoints: 5 },
+      "us-east/v1": { readyEndpoints: 5, totalEndpoints: 20 },
     });
     expect(after({ ...row, capacityRps: 100 }, { ...row, capacityRps: 150 })).toBeDefined();
   });
@@ -182,7 +182,7 @@ describe("measuring workloads", () => {
   it("always records the loss of the last endpoint and the return of the first", () => {
     const one = { ...row, readyEndpoints: 1 };
     const none = { ...row, readyEndpoints: 0 };
-    expect(after(one, none)?.reported[CHECKOUT]).toEqual({ "us-east/v1": { readyEndpoints: 0 } });
-    expect(after(none, one)?.reported[CHECKOUT]).toEqual({ "us-east/v1": { readyEndpoints: 1 } });
+    expect(after(one, none)?.reported[CHECKOUT]).toEqual({ "us-east/v1": { readyEndpoints: 0, totalEndpoints: 20 } });
+    expect(after(none, one)?.reported[CHECKOUT]).toEqual({ "us-east/v1": { readyEndpoints: 1, totalEndpoints: 20 } });
   });
 });

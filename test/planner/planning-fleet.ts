@@ -5,7 +5,7 @@ import { EMPTY_FLEET } from "../../src/model/fleet.ts";
 import type { FleetState, ServiceState } from "../../src/model/fleet.ts";
 import type { Actor, ClusterId, RouteSetHash, ServiceId, ShiftId, Version } from "../../src/model/ids.ts";
 import type { ServicePlan } from "../../src/model/plan.ts";
-import type { ServicePolicy } from "../../src/model/fleet-document.ts";
+import type { Release, ServicePolicy } from "../../src/model/fleet-document.ts";
 import { DEFAULT_PACE_POLICY, DEFAULT_REQUEST_POLICY, OPEN_POLICY } from "../../src/model/service.ts";
 import { DEFAULT_SETTINGS } from "../../src/model/settings.ts";
 import type { Settings } from "../../src/model/settings.ts";
@@ -35,6 +35,7 @@ export interface ClusterOptions {
 /** What a test says of the service. Splits as `{ "us-east/v1": 5000 }`. */
 export interface ServiceOptions {
   readonly policy?: Partial<ServicePolicy>;
+  readonly release?: Release;
   readonly maxStepWeight?: number;
   readonly pins?: Readonly<Record<string, SplitText>>;
   readonly released?: Readonly<Record<string, SplitText>>;
@@ -101,6 +102,7 @@ function aService(clusters: Readonly<Record<string, ClusterOptions>>, options: S
       request: DEFAULT_REQUEST_POLICY,
       pace: { ...DEFAULT_PACE_POLICY, maxStepWeight: options.maxStepWeight ?? 10_000 },
       ...(options.policy !== undefined && { policy: { ...OPEN_POLICY, ...options.policy } }),
+      ...(options.release !== undefined && { release: options.release }),
     },
     resourceVersion: 1,
     pins: Object.fromEntries(Object.entries(options.pins ?? {}).map(([name, text]) => [name, split(text)])),

@@ -14,6 +14,7 @@ import type { PassedUp, Planning, Target } from "../target.ts";
 import { allowedOffers, servingOffers } from "../target.ts";
 import { isInFlight } from "../wishes.ts";
 import { priceTexts } from "./price.ts";
+import { destinationsReasons, failoverReasons, localityReasons, releaseReasons } from "./preferences.ts";
 import { reserveTexts } from "./reserve.ts";
 import { ceilingText, lossText, perCent, placementText, rpsText } from "./wording.ts";
 
@@ -55,11 +56,15 @@ function reasonsFor(destination: Destination, explanation: Explanation, planning
   const offer = source.offers.find(({ key }) => key === keyOf(destination));
   return [
     ...standingReasons(destination, offer, { source, planning }),
+    ...failoverReasons(offer, source, planning),
     ...keptReasons(destination, explanation, planning),
+    ...releaseReasons(destination, explanation.target, planning),
     ...placedReasons(offer, explanation, planning),
     ...ceilingReasons(offer, explanation, planning),
     ...reserveTexts(destination, explanation.target, planning).map((text): Found => ["reserve", text]),
     ...priceTexts(offer, explanation.target, planning).map((text): Found => ["price", text]),
+    ...localityReasons(offer, explanation.target),
+    ...destinationsReasons(destination, explanation.target, planning),
     ...stepReasons(destination, explanation, planning),
     ...onlyReasons(destination, explanation, planning),
   ];

@@ -95,6 +95,9 @@ function viewsOf(sources: readonly Source[], state: FleetState, service: Service
       const home = runningWhere(service, (found) => found === cluster);
       return { source, offers: offersTo({ source: cluster, now: within(now, home), isDoubted }, state, home) };
     }
+    // Who may serve a source at all depends on its own order.
+    if (policy.failover !== undefined)
+      return { source, offers: offersTo({ source: cluster, now, isDoubted }, state, service) };
     if (particular.size === 0 && !(policy.isolation === "nearest" && homes.has(cluster)))
       return { source, offers: shared };
     const own = offersTo({ source: cluster, now: within(now, special), isDoubted }, state, special);
