@@ -38,7 +38,8 @@ type Call = ServerDuplexStream<LoadReport, Answer>;
  *
  * Envoy 1.40, measured: it reports on exactly the envoyClusters that it was asked for and has, STATIC or EDS, each locality by
  * itself with its priority, whatever of it had requests since its last report; metrics of ORCA by their names, for the locality and, as
- * asked here, for each endpoint. An envoyCluster that comes later than the question is reported on once it is there.
+ * asked here, for each endpoint. An envoyCluster that comes later than the question is reported on once it is there. An Envoy that
+ * lost its agent looks for it again after 5 s: so long a restarted agent knows no utilisation.
  */
 export function loadReports({ cluster, intervalMs, tally, utilisations }: LrsOptions): LoadReports {
   const loadReportingInterval = durationFromMs(intervalMs);
