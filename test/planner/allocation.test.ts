@@ -94,6 +94,25 @@ describe("the dead band", () => {
     );
   });
 
+  it("does not stop a move short of its end because the last step gains little", () => {
+    const state = twoClusters(1_200, { released: { ...HOME, east: { "east/v1": 9_900, "west/v1": 100 } } });
+    const plan = planOf(state, OPTIMUM);
+    const underWay = (isFinalStep: boolean) =>
+      changeService(state, {
+        rollout: {
+          plan: { ...plan, urgency: "routine", routeSets: {}, isFinalStep },
+          changes: [],
+          committedAtMs: 0,
+          waveIndex: 0,
+          waveReleasedAtMs: 0,
+          isSettled: true,
+          waitsFor: "",
+        },
+      });
+    expect(planned(planOf(underWay(false), OPTIMUM), "east")).toEqual({ "east/v1": 10_000 });
+    expect(planned(planOf(underWay(true), OPTIMUM), "east")).toEqual({ "east/v1": 9_900, "west/v1": 100 });
+  });
+
   it("moves for a gain that is worth it", () => {
     const state = twoClusters(1_200, { released: { ...HOME, east: { "west/v1": 10_000 } } });
     expect(planned(planOf(state, OPTIMUM), "east")).toEqual({ "east/v1": 10_000 });
