@@ -18,23 +18,24 @@ export function objectiveOf({ places, members, amounts, costs, curves, loads, sl
 }
 
 /**
- * By how much at most a division that fits its prices is worse than the best, ms * requests per second, in O(places): the flows
- * lie as at these prices, so only places whose load is not what its price would make it lose something.
+ * Whether a division that fits its prices is worse than the best by no more than `allowed`, ms * requests per second, in
+ * O(places): the flows lie as at these prices, so only places whose load is not what its price would make it lose something.
  */
-export function excessCost(division: Division, prices: Float64Array): number {
+export function isWithin(allowed: number, division: Division, prices: Float64Array): boolean {
   const { places } = division;
+  const negligible = (NEGLIGIBLE * allowed) / places;
   let excess = 0;
-  for (let place = 0; place < places; place++) {
+  for (let place = 0; place < places && excess <= allowed; place++) {
     const price = prices[place] as number;
-    const here = costHere(division, place, price);
-    if (lossAtMost(division, place, price) <= NOTHING * Math.abs(here)) continue;
-    excess += Math.max(0, here - leastCost(division, place, price));
+    const loss = lossAtMost(division, place, price);
+    if (loss <= negligible) excess += loss;
+    else excess += Math.max(0, costHere(division, place, price) - leastCost(division, place, price));
   }
-  return excess;
+  return excess <= allowed;
 }
 
-/** A loss of less than this part of what a place costs is a rounding. */
-const NOTHING = 1e-14;
+/** Part of what is asked for that is not worth finding out more exactly. */
+const NEGLIGIBLE = 0.01;
 
 /** `C(X) - price * moving load` at the load that the place has. */
 function costHere({ curves, loads, slopes, fixed }: Division, place: number, price: number): number {
@@ -60,21 +61,23 @@ function leastCost(division: Division, place: number, price: number): number {
   return costAt(curve, load) - price * (load - rest);
 }
 
-/** The least of all that, or a little less where the load is as good as the best. */
-function leastCostBound(division: Division, place: number, price: number): number {
-  const here = costHere(division, place, price);
+/** The least of all that, or by so much less where the load is as good as the best. */
+function leastCostBound(division: Division, place: number, price: number, negligible: number): number {
   const loss = lossAtMost(division, place, price);
-  return loss <= NOTHING * Math.abs(here) ? here - loss : leastCost(division, place, price);
+  return loss <= negligible ? costHere(division, place, price) - loss : leastCost(division, place, price);
 }
 
 /**
  * Lagrangian bound: what the flows and the places would cost if each chose freely at these prices. No division within the
  * limits and ceilings costs less, whatever the prices.
+ *
+ * @param allowed - a hundredth of this is not worth finding out more exactly, ms * requests per second.
  */
-export function dualBound(division: Division, prices: Float64Array): number {
+export function dualBound(division: Division, prices: Float64Array, allowed: number): number {
+  const negligible = (NEGLIGIBLE * allowed) / division.places;
   let bound = 0;
   for (let place = 0; place < division.places; place++)
-    bound += leastCostBound(division, place, prices[place] as number);
+    bound += leastCostBound(division, place, prices[place] as number, negligible);
   for (let flow = 0; flow < division.flows; flow++)
     bound += division.ceilings === undefined ? cheapest(division, prices, flow) : cheapestFill(division, prices, flow);
   return bound;

@@ -1,5 +1,5 @@
 import { balance } from "./balance.ts";
-import { dualBound, excessCost, marginalPrices, objectiveOf } from "./certificate.ts";
+import { dualBound, isWithin, marginalPrices, objectiveOf } from "./certificate.ts";
 import { emptyDivision, roomOf, settleLoads } from "./division.ts";
 import type { Division } from "./division.ts";
 import { findPaths, noPaths } from "./paths.ts";
@@ -82,7 +82,7 @@ function improve(division: Division, paths: Paths, gap: number): void {
   for (let round = mostRounds(division); round > 0; round--) {
     findPaths(division, paths, division.slopes);
     const allowed = SURE * gap * objectiveOf(division);
-    if (excessCost(division, paths.prices) <= allowed) return;
+    if (isWithin(allowed, division, paths.prices)) return;
     const grainMs = grain + 1e-13 * largest(division.slopes);
     const nearMs = Math.max(grainMs, (NEAR * allowed) / total);
     let hasMoved = false;
@@ -113,14 +113,16 @@ function planOf(
   const objective = objectiveOf(division);
   const marginal = marginalPrices(division, prices);
   // Either set of prices may prove more, unless the first proves all that is asked for.
-  const first = dualBound(division, prices);
-  const isTight = objective - first <= asked * objective;
-  const bound = Math.min(objective, isTight ? first : Math.max(first, dualBound(division, marginal)));
+  const allowed = asked * objective;
+  const first = dualBound(division, prices, allowed);
+  const isTight = objective - first <= allowed;
+  const bound = Math.min(objective, isTight ? first : Math.max(first, dualBound(division, marginal, allowed)));
   const amountsRps: number[][] = [];
   const unplaceable: number[] = [];
   for (let flow = 0; flow < flows; flow++) {
-    const row: number[] = [];
-    for (let pair = flow * places; pair < (flow + 1) * places; pair++) row.push(amounts[pair] as number);
+    // oxlint-disable-next-line unicorn/no-new-array -- as large as it has to be at once: there are many of these
+    const row = new Array<number>(places);
+    for (let place = 0; place < places; place++) row[place] = amounts[flow * places + place] as number;
     amountsRps.push(row);
     if (!isPlaceable(division, flow)) unplaceable.push(flow);
   }
