@@ -14,6 +14,7 @@ import { fallbacksOf } from "./fallback.ts";
 import { ladder, ladderWithoutSearch } from "./ladder.ts";
 import { outlookOf } from "./outlook.ts";
 import type { SourceOutlook } from "./outlook.ts";
+import { withinBudget } from "./reasons/budget.ts";
 import { explain } from "./reasons/explain.ts";
 import { settleKeepingRoom } from "./reserve.ts";
 import { isReleasing, releasedFlows } from "./release.ts";
@@ -216,11 +217,13 @@ interface Reckoning {
 }
 
 function reasonsFor({ targets, steps, rescue, overload }: Reckoning, planning: Planning): readonly Reason[] {
-  return targets.flatMap((target, index) => {
+  const loads = loadsOf(new Map(targets.map(({ source, split }) => [source.cluster, split])), planning.sources);
+  const reasons = targets.flatMap((target, index) => {
     const [step, emergency] = [steps[index], rescue?.[index]];
     assert(step !== undefined, "every target has its step");
-    return explain({ target, step, overload, ...(emergency !== undefined && { emergency }) }, planning);
+    return explain({ target, step, overload, loads, ...(emergency !== undefined && { emergency }) }, planning);
   });
+  return withinBudget(reasons);
 }
 
 /** Whether a source needs no further step. One that is stopped half-way, by a shift that holds or to be watched, does. */

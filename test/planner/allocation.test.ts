@@ -68,7 +68,7 @@ describe("planning by the optimum", () => {
     const awayOf = (fleet: FleetState) => planned(planOf(fleet, roomy), "east")["west/v1"] ?? 0;
     expect(awayOf(withPrice)).toBeGreaterThan(awayOf(far));
     expect(reasonsOf(far).find((text) => text.startsWith("east → west"))).toMatch(
-      /one more request costs [\d.]+ ms \(10 ms away, the rest its work, queue and price\), at east\/v1 [\d.]+ ms/u,
+      /one more request costs 10 ms way \+ [\d.]+ ms marginal latency.* = [\d.]+ ms; at east\/v1 [\d.]+ ms/u,
     );
   });
 

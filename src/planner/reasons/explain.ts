@@ -13,6 +13,8 @@ import { newestShiftOf, runningShiftOf, stepLimitOf } from "../step-limit.ts";
 import type { PassedUp, Planning, Target } from "../target.ts";
 import { allowedOffers, servingOffers } from "../target.ts";
 import { isInFlight } from "../wishes.ts";
+import { capacityTexts, fullnessOf, marginalOf, marginalText, roundingTexts } from "./fullness.ts";
+import type { Fullness } from "./fullness.ts";
 import { priceTexts } from "./price.ts";
 import { destinationsReasons, failoverReasons, localityReasons, releaseReasons } from "./preferences.ts";
 import { reserveTexts } from "./reserve.ts";
@@ -25,6 +27,8 @@ export interface Explanation {
   /** What an emergency made of the source instead of its target, if there is one. */
   readonly emergency?: Target;
   readonly overload: ReadonlyMap<Version, number>;
+  /** Requests per second on each destination once all sources are at their targets. */
+  readonly loads: ReadonlyMap<DestinationKey, number>;
 }
 
 type Kind = Reason["kind"];
@@ -34,13 +38,41 @@ export function explain(explanation: Explanation, planning: Planning): readonly 
   const { source, split } = explanation.target;
   const named = [split, explanation.step.split, source.now ?? [], planning.service.pins[source.cluster] ?? []];
   return destinationsIn(named).flatMap((destination) =>
-    reasonsFor(destination, explanation, planning).map(([kind, text]) => ({
+    inOrder(reasonsFor(destination, explanation, planning)).map(([kind, text]) => ({
       cluster: source.cluster,
       destination,
       kind,
       text,
     })),
   );
+}
+
+/** The order of the model, in which they bind. */
+const RANKS: Readonly<Record<Kind, number>> = {
+  dead: 0,
+  lost: 1,
+  draining: 2,
+  policy: 3,
+  failover: 4,
+  cordoned: 5,
+  ramp: 6,
+  "only-destination": 7,
+  pinned: 8,
+  release: 9,
+  local: 10,
+  spillover: 11,
+  redistributed: 12,
+  capacity: 13,
+  reserve: 14,
+  price: 15,
+  locality: 16,
+  destinations: 17,
+  "step-limit": 18,
+  rounding: 19,
+};
+
+function inOrder(found: readonly Found[]): readonly Found[] {
+  return found.toSorted(([a], [b]) => RANKS[a] - RANKS[b]);
 }
 
 function destinationsIn(splits: readonly Split[]): readonly Destination[] {
@@ -54,6 +86,7 @@ type Found = readonly [Kind, string];
 function reasonsFor(destination: Destination, explanation: Explanation, planning: Planning): readonly Found[] {
   const { source } = explanation.target;
   const offer = source.offers.find(({ key }) => key === keyOf(destination));
+  const fullness = offer && fullnessFor(offer, explanation, planning);
   return [
     ...standingReasons(destination, offer, { source, planning }),
     ...failoverReasons(offer, source, planning),
@@ -61,13 +94,19 @@ function reasonsFor(destination: Destination, explanation: Explanation, planning
     ...releaseReasons(destination, explanation.target, planning),
     ...placedReasons(offer, explanation, planning),
     ...ceilingReasons(offer, explanation, planning),
+    ...capacityTexts(offer, explanation.target, { fullness, planning }).map((text): Found => ["capacity", text]),
     ...reserveTexts(destination, explanation.target, planning).map((text): Found => ["reserve", text]),
     ...priceTexts(offer, explanation.target, planning).map((text): Found => ["price", text]),
     ...localityReasons(offer, explanation.target),
     ...destinationsReasons(destination, explanation.target, planning),
     ...stepReasons(destination, explanation, planning),
+    ...roundingTexts(offer, explanation.target).map((text): Found => ["rounding", text]),
     ...onlyReasons(destination, explanation, planning),
   ];
+}
+
+function fullnessFor(offer: Offer, { loads, overload }: Explanation, planning: Planning): Fullness {
+  return fullnessOf(offer, { loads, factor: overload.get(offer.destination.version) }, planning);
 }
 
 function standingReasons(
@@ -139,7 +178,9 @@ function placedReasons(offer: Offer | undefined, explanation: Explanation, plann
   const { utilisationMax } = planning.settings;
   const { isolation } = policyOf(planning.service.spec);
   const { descent } = target;
-  const context = { offer, source: target.source, utilisationMax, isolation, factor, descent };
+  const fullness = fullnessFor(offer, explanation, planning);
+  const costText = (totalMs: number): string => marginalText(marginalOf(totalMs, offer, { fullness, planning }));
+  const context = { offer, source: target.source, utilisationMax, isolation, factor, descent, costText };
   const settled = target.placements.filter(({ destination }) => keyOf(destination) === offer.key);
   const rescued = (emergency?.placements ?? []).filter(({ destination }) => keyOf(destination) === offer.key);
   return [

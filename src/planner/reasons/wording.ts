@@ -56,6 +56,8 @@ export interface PlacementContext {
   readonly factor: number | undefined;
   /** Why the optimum was not to be had; undefined: it was, or nobody asked for it. */
   readonly descent: Descent | undefined;
+  /** What one more request costs at the offer, by part, as far as it was weighed. */
+  readonly costText: (totalMs: number) => string;
 }
 
 /** How a part of a source's traffic came to where it is, with the numbers. */
@@ -117,12 +119,12 @@ function overflowText(context: PlacementContext): string {
 }
 
 /** What one more request would cost here and elsewhere: the sums can be checked by hand. */
-function weighedText({ weighed }: Placement, { offer }: PlacementContext): string {
+function weighedText({ weighed }: Placement, { offer, costText }: PlacementContext): string {
   const away = `${round(offer.rttMs)} ms away`;
   if (weighed === undefined) return `it costs least, ${away}`;
-  const here = `one more request costs ${round(weighed.hereMs)} ms (${away}, the rest its work, queue and price)`;
+  const here = `one more request costs ${costText(weighed.hereMs)}`;
   const { elsewhere } = weighed;
-  return elsewhere === undefined ? here : `${here}, at ${keyOf(elsewhere.destination)} ${round(elsewhere.costMs)} ms`;
+  return elsewhere === undefined ? here : `${here}; at ${keyOf(elsewhere.destination)} ${round(elsewhere.costMs)} ms`;
 }
 
 /** Requests per second up to which a destination is filled. */

@@ -33,6 +33,7 @@ describe("reasons", () => {
     expect(reasons(fleet(400), WATERFALL)).toEqual([
       "spillover eu-west/v1: 2000 of 10000 (80 rps) to the nearest with room, 80 ms away; it takes 320 rps (80 % of 400 rps)",
       "local us-east/v1: 8000 of 10000 (320 rps) served at home; it takes 320 rps (80 % of 400 rps)",
+      "capacity us-east/v1: it is full: all sources together send it 320 rps of 320 rps (80 % of 400 rps)",
     ]);
   });
 
@@ -58,9 +59,9 @@ describe("reasons", () => {
     const dead = changeCluster(fleet(100, { released }), "eu-west", { verdict: "dead", verdictSinceMs: 9 });
     expect(reasons(dead)).toEqual([
       "dead eu-west/v1: eu-west/v1 is in a dead cluster (since 9 ms); it had 4000 of 10000",
+      "only-destination us-east/v1: nothing else serves us-east (100 rps)",
       "local us-east/v1: 10000 of 10000 (100 rps) served at home; it takes 320 rps (80 % of 400 rps)",
       "redistributed us-east/v1: at once: 4000 of 10000 (40 rps) served at home; it takes 320 rps (80 % of 400 rps)",
-      "only-destination us-east/v1: nothing else serves us-east (100 rps)",
     ]);
   });
 
@@ -74,13 +75,36 @@ describe("reasons", () => {
     expect(kinds({ drain })[0]).toBe(
       "draining eu-west/v1: eu-west is drained: 4000 of 10000 leave it, at most 500 a step",
     );
-    expect(kinds({ isCordoned: true })[1]).toBe(
+    expect(kinds({ isCordoned: true })[0]).toBe(
       "cordoned eu-west/v1: eu-west is cordoned: at most 4000 of 10000, what it has now",
     );
     const fresh = fleet(100, { released: LOCAL, pins });
-    expect(reasons(changeCluster(fresh, "eu-west", { ramp }))[1]).toBe(
+    expect(reasons(changeCluster(fresh, "eu-west", { ramp }))[0]).toBe(
       "ramp eu-west/v1: eu-west returns step by step: at most 1000 of 10000 from one source (ceiling now 1000)",
     );
+  });
+
+  it("say what rounding to weights made of a share", () => {
+    // 320 of 450 rps stay: 0.71111 of all; both shares round down, and the basis point that is left goes to the larger rest.
+    expect(reasons(fleet(450)).filter((text) => text.startsWith("rounding"))).toEqual([
+      "rounding eu-west/v1: 2888.8889 of 10000 in whole basis points: 2889",
+      "rounding us-east/v1: 7111.1111 of 10000 in whole basis points: 7111",
+    ]);
+  });
+
+  it("come in the order in which they bind", () => {
+    const released = { ...LOCAL, "us-east": { "eu-west/v1": 1_000, "us-east/v1": 9_000 } };
+    const pins = { "us-east": { "eu-west/v1": 6_000, "us-east/v1": 4_000 } };
+    const state = withShifts(fleet(450, { released, pins }), aShift(["us-east"]));
+    const kinds = reasons(changeCluster(state, "eu-west", { isCordoned: true })).map((text) => text.split(":")[0]);
+    expect(kinds).toEqual([
+      // It may not get more than it has, was to get more, and the rest stays where it is.
+      "cordoned eu-west/v1",
+      "pinned eu-west/v1",
+      "pinned us-east/v1",
+      "redistributed us-east/v1",
+      "capacity us-east/v1",
+    ]);
   });
 
   it("say with checkable sums that the nearer one is passed over for its price", () => {
@@ -99,6 +123,45 @@ describe("reasons", () => {
     const pins = { "us-east": { "ap-south/v1": 4_000, "us-east/v1": 6_000 } };
     const shifted = withShifts(priced(1_000_000, { pins, released: LOCAL }), aShift(["us-east"]));
     expect(pricesIn(shifted)).toEqual([]);
+  });
+});
+
+/** One server that takes 10 ms is an M/M/1: one more request costs 10 ms / (1 - utilisation)^2, its own time and the others'. */
+const ONE_SERVER = { kind: "queue", servers: 1, meanWorkMs: 10, squaredVariation: 1 } as const;
+
+describe("what one more request costs", () => {
+  const spillovers = (demandRps: number, away: number): readonly string[] => {
+    const state = aFleet({
+      "us-east": { demandRps, rttMs: { "eu-west": 20, "ap-south": away } },
+      "eu-west": { versions: { v1: 100 } },
+      "ap-south": { versions: { v1: 100_000 } },
+    });
+    const [service] = [...state.services.values()];
+    if (service === undefined) throw new Error("an empty fleet");
+    const deployments = service.spec.deployments.map((deployment) =>
+      deployment.cluster === "eu-west" ? { ...deployment, curve: ONE_SERVER } : deployment,
+    );
+    const spec = { ...service.spec, deployments };
+    const curved = { ...state, services: new Map([[spec.service, { ...service, spec }]]) };
+    return reasons(curved, { ...UNPACED, allocation: "optimum" }).filter((text) => text.includes("eu-west/v1: "));
+  };
+
+  it("is said by its parts", () => {
+    // At 50 of 100 rps 10 / 0.5^2 = 40 ms.
+    expect(spillovers(50, 5_000)[0]).toContain(
+      "where one more request costs 20 ms way + 40 ms marginal latency = 60 ms; at ap-south/v1 5020 ms",
+    );
+  });
+
+  it("has a part for want of room where the destination is full", () => {
+    // At its 80 rps 10 / 0.2^2 = 250 ms; elsewhere it costs 1020 ms, and so much it is worth: 1020 - 20 - 250 = 750 ms.
+    const [balanced, full] = spillovers(100, 1_000);
+    expect(balanced).toContain(
+      "20 ms way + 250 ms marginal latency + 750 ms for want of room = 1020 ms; at ap-south/v1 1020 ms",
+    );
+    expect(full).toBe(
+      "capacity eu-west/v1: it is full: all sources together send it 80 rps of 80 rps (80 % of 100 rps)",
+    );
   });
 });
 
