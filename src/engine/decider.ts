@@ -10,6 +10,7 @@ import type { Settings } from "../model/settings.ts";
 import { decide } from "../planner/decide.ts";
 import { dueServices } from "../planner/due.ts";
 import { evolve } from "../planner/evolve.ts";
+import type { Learner } from "../planner/learn/learner.ts";
 import { measured } from "../planner/measure.ts";
 import { observe } from "../planner/observed.ts";
 
@@ -30,8 +31,12 @@ export interface Decider {
   decide(state: FleetState, envelope: Envelope, settings: Settings): Result<readonly FleetEvent[], Refusal>;
   evolve(state: FleetState, record: LogRecord): FleetState;
   observe(reports: ReadonlyMap<ClusterId, ClusterReport>, context: ObserveContext): Observed;
-  /** Demand, capacity and readiness outside their dead bands; undefined when nothing moved. */
-  measured(state: FleetState, reports: ReadonlyMap<ClusterId, ClusterReport>, settings: Settings): Measured | undefined;
+  /** What reports say that is to be recorded; undefined when nothing moved. `learner` remembers earlier ones. */
+  measured(
+    state: FleetState,
+    reports: ReadonlyMap<ClusterId, ClusterReport>,
+    context: { readonly settings: Settings; readonly learner: Learner },
+  ): Measured | undefined;
   /** Services to plan now: inputs moved, or what is in flight allows its next step. */
   dueServices(state: FleetState, observed: Observed, settings: Settings): readonly ServiceId[];
 }

@@ -3,6 +3,7 @@ import type { ClusterId } from "../model/ids.ts";
 import type { Observed } from "../model/observed.ts";
 import type { ClusterReport } from "../model/report.ts";
 import type { Settings } from "../model/settings.ts";
+import { Learner } from "../planner/learn/learner.ts";
 import type { Decider } from "./decider.ts";
 import type { Ledger } from "./ledger.ts";
 import { planDue } from "./plan-due.ts";
@@ -32,6 +33,7 @@ const NOTHING_MEASURED: Measured = { demandRps: {}, reported: {} };
  */
 export class Ticker {
   readonly #parts: TickerParts;
+  readonly #learner = new Learner();
   #isPlanning = false;
 
   constructor(parts: TickerParts) {
@@ -41,8 +43,9 @@ export class Ticker {
   /** One turn. Decisions that decide nothing append nothing. */
   async tick(signal: AbortSignal): Promise<void> {
     const { decider, settings, ledger } = this.#parts;
+    const learner = this.#learner;
     // Verdicts may change because nothing comes any more, so that every turn looks, even without a new report.
-    const measured = decider.measured(ledger.state, this.#parts.reports(), settings) ?? NOTHING_MEASURED;
+    const measured = decider.measured(ledger.state, this.#parts.reports(), { settings, learner }) ?? NOTHING_MEASURED;
     await this.#submit({ kind: "observe", observed: this.#parts.observed(), measured }, signal);
     await this.#submit({ kind: "tick", observed: this.#parts.observed() }, signal);
     if (!this.#isPlanning) void this.#planDue(signal);

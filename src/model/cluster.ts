@@ -94,4 +94,6 @@ export interface ClusterState {
   readonly firstHealthyAtMs?: number;
   /** Since when a dead cluster looks well again; undefined while it does not. */
   readonly wellSinceMs?: number;
+  /** Round trips to clusters of a greater name, ms, as callers of both sides showed; what is declared wins. */
+  readonly learnedRttMs?: Readonly<Record<ClusterId, number>>;
 }

@@ -1,6 +1,7 @@
 import type { Actor, ClusterId, RouteSetHash, ServiceId, ShiftId } from "./ids.ts";
 import type { ClusterSpec, Feature, GatewayAddress } from "./cluster.ts";
 import type { DestinationKey } from "./destination.ts";
+import type { LearnedDestination } from "./learned.ts";
 import type { Reported } from "./fleet.ts";
 import type { Observed } from "./observed.ts";
 import type { RouteSet, ServicePlan } from "./plan.ts";
@@ -17,10 +18,14 @@ export interface DrainRequest {
   readonly force: "no" | "over-capacity";
 }
 
-/** Demand, capacity and readiness that left their dead bands, folded from reports by the leader. */
+/** Demand, capacity and readiness that left their dead bands, and what was learned anew, folded from reports by the leader. */
 export interface Measured {
   readonly demandRps: Readonly<Record<ServiceId, Readonly<Record<ClusterId, number>>>>;
   readonly reported: Readonly<Record<ServiceId, Readonly<Record<DestinationKey, Reported>>>>;
+  /** What was learned of destinations, each whole; undefined: nothing new. */
+  readonly learned?: Readonly<Record<ServiceId, Readonly<Record<DestinationKey, LearnedDestination>>>>;
+  /** Round trips that were learned, ms, each pair under the smaller name; undefined: none anew. */
+  readonly rttMs?: Readonly<Record<ClusterId, Readonly<Record<ClusterId, number>>>>;
 }
 
 /** One computed step of one service, with the values behind its hashes. */

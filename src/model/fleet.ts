@@ -2,6 +2,7 @@ import type { ClusterId, RouteSetHash, ServiceId, ShiftId } from "./ids.ts";
 import type { ClusterState } from "./cluster.ts";
 import type { DestinationKey, Split } from "./destination.ts";
 import type { RouteSet, ServicePlan } from "./plan.ts";
+import type { LearnedDestination } from "./learned.ts";
 import type { Incarnation } from "./position.ts";
 import type { ServiceSpec } from "./service.ts";
 import type { Shift } from "./shift.ts";
@@ -56,6 +57,8 @@ export interface ServiceState {
   readonly demandRps: Readonly<Record<ClusterId, number>>;
   /** What agents reported of each destination; declared capacity wins over `capacityRps`. */
   readonly reported: Readonly<Record<DestinationKey, Reported>>;
+  /** What was learned of each destination; what is declared wins over it. Undefined: nothing yet. */
+  readonly learned?: Readonly<Record<DestinationKey, LearnedDestination>>;
   /** Sequence of the last record that changed what a plan of this service depends on. */
   readonly inputsSequence: number;
   /** The most urgent cause of what moved since the last plan; undefined once that is planned. */

@@ -27,6 +27,8 @@ export interface Settings {
   readonly correlatedWindowMs: number;
   /** Relative change of demand or capacity below which nothing is recorded, 0 to 1. */
   readonly measuredDeadBand: number;
+  /** How long reports are gathered before something is learned from them of a destination, in ms. */
+  readonly learnRoundMs: number;
   /** How requests are divided that nobody pinned. */
   readonly allocation: Allocation;
   /** Share of what callers spend (latency and price) below which a gain moves nothing by itself, 0 to 1; for `optimum`. */
@@ -81,6 +83,7 @@ export const DEFAULT_SETTINGS: Settings = {
   correlatedRatio: 0.34,
   correlatedWindowMs: 60_000,
   measuredDeadBand: 0.05,
+  learnRoundMs: 60_000,
   allocation: "optimum",
   moveGainMin: 0.03,
   returnGainMin: 0.05,

@@ -103,7 +103,7 @@ function decideCommand(state: FleetState, { command, atMs, actor }: Envelope, se
 }
 
 function measuredEvents(measured: Measured): readonly FleetEvent[] {
-  const isEmpty = Object.keys(measured.demandRps).length + Object.keys(measured.reported).length === 0;
+  const isEmpty = Object.values(measured).every((part) => Object.keys(part).length === 0);
   return isEmpty ? [] : [{ kind: "measured", measured }];
 }
 

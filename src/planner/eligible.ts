@@ -1,5 +1,4 @@
 import type { ClusterState, GatewayAddress } from "../model/cluster.ts";
-import { DEFAULT_RTT_MS } from "../model/cluster.ts";
 import type { Destination, DestinationKey, Split } from "../model/destination.ts";
 import { compareDestinations, keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
 import type { FleetState, ServiceState } from "../model/fleet.ts";
@@ -10,7 +9,9 @@ import { orderOf } from "./failover.ts";
 import { crossingPenaltyMs } from "./label-rules.ts";
 import { labelsIn, policyOf, ruleAgainst, tierIn } from "./policy.ts";
 import type { Lane, PolicyRule } from "./policy.ts";
+import { learnedCurve } from "./learn/trust.ts";
 import { deployedCapacity } from "./readiness.ts";
+import { rttBetween } from "./round-trip.ts";
 
 /** Why a destination cannot serve a source at all; what a source still sends it must move at once. */
 export type Loss = "not-deployed" | "not-a-member" | "quarantined" | "dead" | "unready" | "unreachable";
@@ -37,9 +38,9 @@ export interface Offer extends Ceiling {
   readonly isStandby: boolean;
   /** The ceiling without the policy's `maxShare`. */
   readonly standing: Ceiling;
-  /** Requests per second it can serve: declared or else reported; undefined: nobody knows. */
+  /** Requests per second it can serve: declared, else learned, else reported; undefined: nobody knows. */
   readonly capacityRps?: number;
-  /** How its latency grows with load; undefined: nobody declared it. */
+  /** How its latency grows with load: declared, else learned; undefined: nobody knows. */
   readonly curve?: QueueCurve;
   readonly rttMs: number;
   /** Price of a gigabyte from the source to it, in dollars. */
@@ -101,7 +102,7 @@ function offerOf(destination: Destination, circumstances: Circumstances): Offer 
   const loss = lossOf(destination, cluster, circumstances);
   const capacityRps = deployedCapacity(service, destination);
   const forbidden = ruleAgainst({ source, destination: destination.cluster }, service.spec, state);
-  const curve = deploymentOf(service, destination)?.curve;
+  const curve = deploymentOf(service, destination)?.curve ?? learnedCurve(service.learned?.[key], capacityRps);
   const standing = ceilingOf(destination, cluster, circumstances);
   const crossingMs = crossingBetween(state, service, { source, destination: destination.cluster });
   const turn = turnOf(destination, circumstances);
@@ -211,13 +212,6 @@ export function weightOf(split: Split | undefined, { cluster, version }: Destina
 /** Where a cluster's gateway is; what the platform team declared wins over what the agent says. */
 export function gatewayOf(cluster: ClusterState): GatewayAddress | undefined {
   return cluster.spec.gateway ?? cluster.gateway;
-}
-
-/** Round trip in ms; what either side declares holds for both directions. 0 within a cluster. */
-export function rttBetween(state: FleetState, source: ClusterId, destination: ClusterId): number {
-  if (source === destination) return 0;
-  const declared = state.clusters.get(source)?.spec.rttMs[destination];
-  return declared ?? state.clusters.get(destination)?.spec.rttMs[source] ?? DEFAULT_RTT_MS;
 }
 
 /** Dollars per gigabyte; what either side declares holds for both directions. 0 within a cluster, and where nobody says. */

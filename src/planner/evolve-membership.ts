@@ -1,5 +1,6 @@
 import type { ClusterSpec, ClusterState } from "../model/cluster.ts";
 import { destinationOf } from "../model/destination.ts";
+import type { DestinationKey } from "../model/destination.ts";
 import type { ServiceState } from "../model/fleet.ts";
 import type { ClusterId } from "../model/ids.ts";
 import { sameGateway } from "./cluster-spec.ts";
@@ -128,6 +129,7 @@ function unregister(draft: Draft, cluster: ClusterId): void {
       pins: without(before.pins, cluster),
       demandRps: without(before.demandRps, cluster),
       reported: withoutDestinations(before.reported, cluster),
+      ...(before.learned !== undefined && { learned: withoutDestinations(before.learned, cluster) }),
     }));
   }
 }
@@ -149,8 +151,11 @@ function foldCordon(draft: Draft, event: EventOf<CordonKind>): void {
 }
 
 /** What it reported of itself is not what another cluster of the same name has. */
-function withoutDestinations(reported: ServiceState["reported"], cluster: ClusterId): ServiceState["reported"] {
-  const others = Object.entries(reported).filter(([key]) => destinationOf(key)?.cluster !== cluster);
+function withoutDestinations<V>(
+  known: Readonly<Record<DestinationKey, V>>,
+  cluster: ClusterId,
+): Readonly<Record<DestinationKey, V>> {
+  const others = Object.entries<V>(known).filter(([key]) => destinationOf(key)?.cluster !== cluster);
   return Object.fromEntries(others);
 }
 

@@ -34,22 +34,41 @@ const EMPTY_SERVICE: Omit<ServiceState, "spec"> = {
   released: {},
 };
 
-function measure(draft: Draft, { demandRps, reported }: Measured): void {
-  const services = new Set([...Object.keys(demandRps), ...Object.keys(reported)] as ServiceId[]);
-  for (const service of services) measureService(draft, service, { demandRps, reported });
+function measure(draft: Draft, measured: Measured): void {
+  const { demandRps, reported, learned = {} } = measured;
+  const parts = [demandRps, reported, learned].flatMap((part) => Object.keys(part));
+  for (const service of new Set(parts as ServiceId[])) measureService(draft, service, measured);
+  for (const [cluster, row] of Object.entries(measured.rttMs ?? {}) as [ClusterId, Row][])
+    learnRoundTrips(draft, cluster, row);
 }
+
+type Row = Readonly<Record<ClusterId, number>>;
 
 function measureService(draft: Draft, service: ServiceId, measured: Measured): void {
   const before = draft.state.services.get(service);
   if (before === undefined) return;
   const demandRps: Readonly<Record<ClusterId, number>> = measured.demandRps[service] ?? {};
   const reported = measured.reported[service] ?? {};
+  const learned = measured.learned?.[service];
   draft.changeService(service, () => ({
     ...before,
     demandRps: { ...before.demandRps, ...demandRps },
     reported: { ...before.reported, ...reported },
+    ...(learned !== undefined && { learned: { ...before.learned, ...learned } }),
   }));
   draft.raiseInputs(service, causeOf(before, reported));
+}
+
+/** What was learned is nothing that anybody declared: it does not count as a change of the cluster's object. */
+function learnRoundTrips(draft: Draft, cluster: ClusterId, row: Row): void {
+  const before = draft.state.clusters.get(cluster);
+  if (before === undefined) return;
+  draft.write("clusters").set(cluster, { ...before, learnedRttMs: { ...before.learnedRttMs, ...row } });
+  const others = new Set(Object.keys(row));
+  draft.raiseInputsWhere(
+    ({ spec }) => spec.deployments.some((found) => found.cluster === cluster || others.has(found.cluster)),
+    "measured",
+  );
 }
 
 /** A destination without a single ready endpoint is lost, whatever its cluster's verdict is. */

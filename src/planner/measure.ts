@@ -6,44 +6,67 @@ import { compareNames } from "../model/ids.ts";
 import type { ClusterId, ServiceId } from "../model/ids.ts";
 import type { ClusterReport, WorkloadRow } from "../model/report.ts";
 import type { Settings } from "../model/settings.ts";
+import { expectedDemand } from "./learn/demand.ts";
+import { Learner } from "./learn/learner.ts";
+import { withAnchors } from "./learn/anchors.ts";
 import { windowOf } from "./observed.ts";
 
 type Demand = Record<ServiceId, Record<ClusterId, number>>;
 type ReportedByService = Record<ServiceId, Record<DestinationKey, Reported>>;
 
 /**
- * Demand, capacity and readiness that left their dead bands, from the newest reports; undefined when nothing did. What is
- * declared is not measured, and services that nobody declared are left out.
+ * Demand, capacity and readiness that left their dead bands, from the newest reports, and what was learned of destinations and
+ * ways; undefined when nothing is to be recorded. What is declared is not measured, and services that nobody declared are left
+ * out. Without a learner, or with a new one, the reports are looked at as the first that there are.
  */
 export function measured(
   state: FleetState,
   reports: ReadonlyMap<ClusterId, ClusterReport>,
-  settings: Settings,
+  { settings, learner = new Learner() }: Measuring,
 ): Measured | undefined {
+  learner.heed(state, reports);
+  // The newest of all reports says what time it is: the same reports, the same answer.
+  const nowMs = Math.max(0, ...[...reports.values()].map(({ receivedAtMs }) => receivedAtMs));
   const demandRps: Demand = {};
   const reported: ReportedByService = {};
   for (const report of [...reports.values()].toSorted((a, b) => compareNames(a.cluster, b.cluster))) {
     if (state.clusters.get(report.cluster)?.membership !== "active") continue;
-    measureDemand(state, report, { settings, into: demandRps });
+    measureDemand(state, report, { settings, learner, nowMs, into: demandRps });
     measureWorkloads(state, report, { settings, into: reported });
   }
-  const isEmpty = Object.keys(demandRps).length === 0 && Object.keys(reported).length === 0;
-  return isEmpty ? undefined : { demandRps, reported };
+  const found = {
+    demandRps,
+    reported,
+    ...withAnchors(learner.learned(state, nowMs, settings), { state, reported, atMs: nowMs }),
+  };
+  return Object.values(found).every((part) => Object.keys(part).length === 0) ? undefined : found;
 }
 
-function measureDemand(
-  state: FleetState,
-  report: ClusterReport,
-  { settings, into }: { readonly settings: Settings; readonly into: Demand },
-): void {
+/** What measuring goes by besides state and reports. */
+export interface Measuring {
+  readonly settings: Settings;
+  /** What is remembered of earlier reports; undefined: none are. */
+  readonly learner?: Learner;
+}
+
+interface DemandContext {
+  readonly settings: Settings;
+  readonly learner: Learner;
+  readonly nowMs: number;
+  readonly into: Demand;
+}
+
+function measureDemand(state: FleetState, report: ClusterReport, context: DemandContext): void {
+  const { settings, learner, nowMs, into } = context;
   const byService = Map.groupBy(report.traffic, ({ service }) => service);
   for (const [service, rows] of [...byService].toSorted(([a], [b]) => compareNames(a, b))) {
     const known = state.services.get(service);
     if (known === undefined || known.spec.demandRps[report.cluster] !== undefined) continue;
+    const trend = learner.demandOf(service, report.cluster);
     const { windowMs: lengthMs } = windowOf(report, service);
     const requests = rows.reduce((sum, row) => sum + row.requests, 0);
-    if (lengthMs <= 0 || !Number.isFinite(requests)) continue;
-    const nowRps = (requests * 1_000) / lengthMs;
+    if (trend === undefined || lengthMs <= 0 || !Number.isFinite(requests)) continue;
+    const nowRps = expectedDemand(trend, nowMs);
     const beforeRps = known.demandRps[report.cluster] ?? 0;
     const band = demandBand({ beforeRps, requests, lengthMs }, settings);
     if (Math.abs(nowRps - beforeRps) <= band) continue;

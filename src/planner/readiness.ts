@@ -3,6 +3,7 @@ import { keyOf } from "../model/destination.ts";
 import type { FleetState, ServiceState } from "../model/fleet.ts";
 import type { ClusterId } from "../model/ids.ts";
 import { declaredCapacity } from "../model/service.ts";
+import { trustedCapacity } from "./learn/trust.ts";
 
 /**
  * More than this share of a service's clusters without a ready endpoint is more likely a broken report than a broken
@@ -32,9 +33,13 @@ function servesNothing({ spec, reported }: ServiceState, cluster: ClusterId): bo
     .every((deployment) => reported[keyOf(deployment)]?.readyEndpoints === 0);
 }
 
-/** Requests per second that a destination can serve: declared, also by a curve, else reported; undefined when nobody knows. */
+/**
+ * Requests per second that a destination can serve: declared, also by a curve, else learned, else reported, as far as that is
+ * trusted; undefined when nobody knows.
+ */
 export function deployedCapacity(service: ServiceState, { cluster, version }: Destination): number | undefined {
   const deployment = service.spec.deployments.find((found) => found.cluster === cluster && found.version === version);
   const declared = deployment === undefined ? undefined : declaredCapacity(deployment);
-  return declared ?? service.reported[keyOf({ cluster, version })]?.capacityRps;
+  const key = keyOf({ cluster, version });
+  return declared ?? trustedCapacity(service.learned?.[key], service.reported[key])?.rps;
 }

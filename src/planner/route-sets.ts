@@ -6,8 +6,9 @@ import { compareNames } from "../model/ids.ts";
 import type { Reach, Route, RouteSet } from "../model/plan.ts";
 import type { ServiceSpec } from "../model/service.ts";
 import { apportion } from "./apportion.ts";
-import { gatewayOf, rttBetween } from "./eligible.ts";
+import { gatewayOf } from "./eligible.ts";
 import { ruleAgainst } from "./policy.ts";
+import { rttBetween } from "./round-trip.ts";
 
 /** What one source's route set is made of. */
 export interface Routing {

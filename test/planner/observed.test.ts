@@ -123,7 +123,7 @@ describe("measuring demand", () => {
   ])("%s", (_what, requests, expected) => {
     const play = fleet();
     const reports = reportsOf(aReport("us-east", { traffic: [aRow("us-east/v1", requests)], windowMs: 10_000 }));
-    const found = measured(play.state, reports, play.settings);
+    const found = measured(play.state, reports, play);
     expect(found?.demandRps[CHECKOUT]?.[cluster("us-east")]).toBe(expected);
   });
 
@@ -132,8 +132,8 @@ describe("measuring demand", () => {
     const few = (requests: number) => reportsOf(aReport("us-east", { traffic: [aRow("us-east/v1", requests)] }));
     const demandRps = { [CHECKOUT]: { [cluster("us-east")]: 20 } };
     play.do({ kind: "observe", observed: play.observed(), measured: { demandRps, reported: {} } });
-    expect(measured(play.state, few(28), play.settings)).toBeUndefined();
-    expect(measured(play.state, few(60), play.settings)?.demandRps[CHECKOUT]).toEqual({ "us-east": 60 });
+    expect(measured(play.state, few(28), play)).toBeUndefined();
+    expect(measured(play.state, few(60), play)?.demandRps[CHECKOUT]).toEqual({ "us-east": 60 });
   });
 
   it("keeps what is reported of undeclared versions, but not without end", () => {
@@ -141,7 +141,7 @@ describe("measuring demand", () => {
     const row = { service: CHECKOUT, readyEndpoints: 1, totalEndpoints: 1 };
     for (let round = 0; round < 3; round += 1) {
       const workloads = Array.from({ length: 600 }, (_, n) => ({ ...row, version: `x${round}-${n}` as Version }));
-      const found = measured(play.state, reportsOf(aReport("us-east", { workloads })), play.settings);
+      const found = measured(play.state, reportsOf(aReport("us-east", { workloads })), play);
       if (found !== undefined) play.do({ kind: "observe", observed: play.observed(), measured: found });
     }
     expect(Object.keys(play.service().reported).length).toBeLessThanOrEqual(1_200);
@@ -155,7 +155,7 @@ describe("measuring demand", () => {
       }),
       aReport("mars", { traffic: [aRow("us-east/v1", 9_999)] }),
     );
-    expect(measured(play.state, reports, play.settings)).toBeUndefined();
+    expect(measured(play.state, reports, play)).toBeUndefined();
   });
 });
 
@@ -164,10 +164,10 @@ describe("measuring workloads", () => {
 
   function after(first: WorkloadRow, then: WorkloadRow) {
     const play = aSettledFleet();
-    const before = measured(play.state, reportsOf(aReport("us-east", { workloads: [first] })), play.settings);
+    const before = measured(play.state, reportsOf(aReport("us-east", { workloads: [first] })), play);
     if (before === undefined) throw new Error("the first report counts");
     play.do({ kind: "observe", observed: play.observed(), measured: before });
-    return measured(play.state, reportsOf(aReport("us-east", { workloads: [then] })), play.settings);
+    return measured(play.state, reportsOf(aReport("us-east", { workloads: [then] })), play);
   }
 
   it("records the first report, and then what leaves the dead band", () => {
