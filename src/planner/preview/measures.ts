@@ -37,7 +37,7 @@ export interface Measures {
   readonly loads: readonly MeasuredLoad[];
   readonly overLimitRps: number;
   readonly overCapacityRps: number;
-  /** Requests to destinations that do not serve, rps. */
+  /** Requests to destinations that do not serve, or of sources that were told nothing yet, rps. */
   readonly lostRps: number;
   /** The destination that has least of its capacity free, and how much: 0 to 1, below 0 where it is overloaded. */
   readonly tightest?: { readonly destination: Destination; readonly freeShare: number };
@@ -56,7 +56,9 @@ export function measuresOf(
   for (const source of sources) {
     sums.demandRps += source.demandRps;
     const offers = new Map(source.offers.map((offer) => [offer.key, offer]));
-    for (const { destination, weight } of splits[source.cluster] ?? []) {
+    const split = splits[source.cluster] ?? [];
+    if (split.length === 0) sums.lostRps += source.demandRps;
+    for (const { destination, weight } of split) {
       const rps = (weight / WEIGHT_TOTAL) * source.demandRps;
       if (rps === 0) continue;
       const offer = offers.get(keyOf(destination));

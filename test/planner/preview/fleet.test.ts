@@ -155,6 +155,14 @@ describe("previewFleet", () => {
     expect(preview(priced, { demands: [{ factor: 1 }] }, [CHECKOUT]).before.dollarsPerHour).toBeCloseTo(7.2);
   });
 
+  it("counts requests that nobody was told where to send", () => {
+    const state = aFleet({ east: { demandRps: 100, versions: { v1: 200 } } });
+    expect(preview(state, { demands: [{ factor: 1 }] }, [CHECKOUT])).toMatchObject({
+      before: { demandRps: 100, lostRps: 100, latencyMs: 0 },
+      after: { demandRps: 100, lostRps: 0 },
+    });
+  });
+
   it("changes nothing, and looks at named services whether or not it concerns them", () => {
     const state = fleet();
     const before = JSON.stringify([...state.services]);
