@@ -33,8 +33,11 @@ export type Fallbacks = ReadonlyMap<ClusterId, ReadonlyMap<DestinationKey, Split
 export function fallbacksOf(problem: FallbackProblem): Fallbacks {
   const found = new Map<ClusterId, Map<DestinationKey, Split>>();
   for (const lost of weightedClusters(problem))
-    for (const [source, splits] of fallbacksFor(lost, problem))
-      found.set(source, new Map([...(found.get(source) ?? []), ...splits]));
+    for (const [source, splits] of fallbacksFor(lost, problem)) {
+      const its = found.get(source) ?? new Map<DestinationKey, Split>();
+      for (const [key, split] of splits) its.set(key, split);
+      found.set(source, its);
+    }
   return found;
 }
 
@@ -57,11 +60,10 @@ function fallbacksFor(lost: ClusterId, problem: FallbackProblem): Fallbacks {
   }));
   const { placements } = allocator.allocate({ service, stableVersion, sources, flows, utilisationMax });
   const found = new Map<ClusterId, Map<DestinationKey, Split>>();
+  const bySource = Map.groupBy(placements, (placement) => placement.flow.source);
   for (const flow of flows) {
     const splits = found.get(flow.source) ?? new Map<DestinationKey, Split>();
-    const placed = placements.filter(
-      (placement) => placement.flow.source === flow.source && placement.flow.version === flow.version,
-    );
+    const placed = (bySource.get(flow.source) ?? []).filter((placement) => placement.flow.version === flow.version);
     splits.set(keyOf({ cluster: lost, version: flow.version }), fallbackOf(placed, service));
     found.set(flow.source, splits);
   }
