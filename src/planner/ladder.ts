@@ -5,6 +5,7 @@ import type { ClusterId } from "../model/ids.ts";
 import { waterfall } from "./allocate.ts";
 import type { Allocation, Allocator, Problem, Rung } from "./allocate.ts";
 import { apportion } from "./apportion.ts";
+import { rankOf } from "./bounds.ts";
 import { curveOf, wayMs } from "./cost.ts";
 import type { Offer } from "./eligible.ts";
 import { limitOf } from "./limits.ts";
@@ -103,6 +104,7 @@ function descended({ rung, allocation }: Candidate, because: string): Allocation
 
 function beatenText(worth: Worth, than: Worth): string {
   if (worth.excessRps < than.excessRps - than.roundingRps) return "it overfills others less than the optimum";
+  if (worth.lateRps < than.lateRps - than.roundingRps) return "it keeps to failover orders better than the optimum";
   const [here, there] = [worth, than].map(({ spentMs, demandRps }) => Number((spentMs / demandRps).toPrecision(5)));
   return `it costs callers ${here} ms a request, and the optimum ${there} ms once it is rounded to weights`;
 }
@@ -113,6 +115,8 @@ interface Worth {
   readonly excessRps: number;
   /** What rounding may add to that. */
   readonly roundingRps: number;
+  /** Requests per second times the turns of failover orders that they come after. */
+  readonly lateRps: number;
   /** Load over limit at the fullest destination, at least 1. */
   readonly filling: number;
   /** Way, price and queues, ms * requests per second. */
@@ -120,11 +124,13 @@ interface Worth {
   readonly demandRps: number;
 }
 
-/** Keeping limits comes first, then filling as little beyond them as can be, then what callers spend. */
+/** Keeping limits comes first, then failover orders, then filling as little beyond limits as can be, then what callers spend. */
 function isBetter(worth: Worth, than: Worth): boolean {
-  const { excessRps, roundingRps, filling, spentMs } = worth;
+  const { excessRps, roundingRps, lateRps, filling, spentMs } = worth;
   if (excessRps > than.excessRps + roundingRps) return false;
   if (excessRps < than.excessRps - roundingRps) return true;
+  if (lateRps > than.lateRps + roundingRps) return false;
+  if (lateRps < than.lateRps - roundingRps) return true;
   // Among those that exceed limits alike, nobody is to be worse off for others' sake.
   if (excessRps > roundingRps && filling > than.filling * (1 + SAME)) return false;
   return spentMs < than.spentMs * (1 - SAME);
@@ -158,6 +164,7 @@ function placesOf({ sources, ...filling }: Problem): ReadonlyMap<DestinationKey,
 interface Loads {
   readonly rps: ReadonlyMap<DestinationKey, number>;
   readonly waysMs: number;
+  readonly lateRps: number;
 }
 
 function loadsOf(
@@ -167,7 +174,7 @@ function loadsOf(
 ): Loads {
   const placed = Map.groupBy(placements, ({ flow }) => flow.source);
   const rps = new Map<DestinationKey, number>();
-  let waysMs = 0;
+  let [waysMs, lateRps] = [0, 0];
   for (const { cluster, demandRps, kept } of problem.sources.toSorted((a, b) => compareNames(a.cluster, b.cluster))) {
     const shares = [
       ...[...kept].flatMap(([key, amount]) => ({ destination: destinationOf(key), amount })),
@@ -180,10 +187,12 @@ function loadsOf(
       rps.set(key, (rps.get(key) ?? 0) + amountRps);
       // What is kept where nothing more may go costs the same whatever is chosen.
       const offer = offers.get(cluster)?.get(key);
-      if (offer !== undefined) waysMs += amountRps * wayMs(offer, problem.valuation);
+      if (offer === undefined) continue;
+      waysMs += amountRps * wayMs(offer, problem.valuation);
+      lateRps += amountRps * rankOf(offer);
     }
   }
-  return { rps, waysMs };
+  return { rps, waysMs, lateRps };
 }
 
 function worthOf(problem: Problem, loads: Loads, places: ReadonlyMap<DestinationKey, Place>): Worth {
@@ -197,5 +206,6 @@ function worthOf(problem: Problem, loads: Loads, places: ReadonlyMap<Destination
     filling = Math.max(filling, loadRps / place.limitRps);
     spentMs += place.spentAt(loadRps);
   }
-  return { excessRps, roundingRps: (demandRps * places.size) / WEIGHT_TOTAL, filling, spentMs, demandRps };
+  const roundingRps = (demandRps * places.size) / WEIGHT_TOTAL;
+  return { excessRps, roundingRps, lateRps: loads.lateRps, filling, spentMs, demandRps };
 }

@@ -72,6 +72,44 @@ describe("liveDocument", () => {
     expect(notes).toEqual(["shop/checkout: nobody declares what c/v1 can serve; written as 20 ms without end"]);
   });
 
+  it("carries what a policy prefers, a release, and how many destinations a mesh takes", () => {
+    const narrow = create(ClusterSchema, {
+      membership: Membership.ACTIVE,
+      verdict: Verdict.HEALTHY,
+      spec: { name: "a", maxDestinations: 16 },
+    });
+    const preferring = create(ServiceSchema, {
+      spec: {
+        name: "shop/cart",
+        protocol: Protocol.HTTP,
+        port: 8080,
+        stableVersion: "v1",
+        demandRps: { a: 5 },
+        deployments: ["v1", "v2"].map((version) => ({ destination: { cluster: "a", version }, capacityRps: 10 })),
+        policy: {
+          deniedLabels: { tier: { values: ["test"] } },
+          failover: { order: [{ tier: { case: "own", value: {} } }], healthyMinWeight: 5_000 },
+          localityPenaltyMs: { region: 20 },
+        },
+        release: { shareWeights: { v2: 500 }, maxSourceWeight: 2_500 },
+      },
+    });
+    const found = liveDocument({ clusters: [narrow], services: [preferring], sources: [] });
+    expect(found.document.clusters[0]?.maxDestinations).toBe(16);
+    expect(found.document.services[0]).toMatchObject({
+      policy: {
+        deniedLabels: { tier: ["test"] },
+        failover: { order: [{ kind: "own" }], orderBySource: {}, healthyMin: 0.5 },
+        localityPenaltyMs: { region: 20 },
+      },
+      release: { shares: { v2: 0.05 }, maxSourceShare: 0.25 },
+    });
+    expect(found.notes).toEqual([
+      "shop/cart: its failover orders are written as if all endpoints were ready; set readyShare where not",
+    ]);
+    expect(readFleetDocument(writeFleetDocument(found.document), "f")).toEqual({ ok: true, value: found.document });
+  });
+
   it("is a file that reads back", () => {
     expect(readFleetDocument(writeFleetDocument(document), "f")).toEqual({ ok: true, value: document });
   });

@@ -154,6 +154,18 @@ describe("joining", () => {
     expect(play.cluster("eu-west").gateway?.address).toBe("eu-west.example");
   });
 
+  it("takes how many destinations its mesh takes from the agent, and plans anew when that changes", () => {
+    const play = aSettledFleet();
+    const features = ["rendered-fallback", "weighted-split"] as const;
+    const before = play.service().inputsSequence;
+    play.do(aGreeting("eu-west", { features, maxDestinations: 16 }));
+    expect(play.cluster("eu-west").maxDestinations).toBe(16);
+    expect(play.service().inputsSequence).toBeGreaterThan(before);
+    expect(play.do(aGreeting("eu-west", { features, maxDestinations: 16 }))).toEqual([]);
+    play.do(aGreeting("eu-west", { features }));
+    expect(play.cluster("eu-west")).not.toHaveProperty("maxDestinations");
+  });
+
   it("knows a serial in whatever form a library writes it", () => {
     const play = aSettledFleet();
     expect(play.do(aGreeting("eu-west", { serial: "0A-EU-WEST" }))).toEqual([]);

@@ -112,6 +112,15 @@ describe("a shift is refused", () => {
     play.do(aShift(TO_EU));
   });
 
+  it("when it names more destinations than a route of the mesh takes", () => {
+    const play = aSettledFleet();
+    play.do(aGreeting("us-east", { features: ["weighted-split"], maxDestinations: 1 }));
+    const refusal = play.refuses(aShift({ "eu-west/v1": 5_000, "us-east/v1": 5_000 }));
+    expect(refusal).toMatchObject({ code: "UNSUPPORTED_BY_MESH", field: "sources[0]" });
+    expect(refusal.message).toContain("at most 1 destinations, and 2 have weight");
+    play.do(aShift(TO_EU));
+  });
+
   it.each<[Protocol, string]>([
     ["grpc", "UNSUPPORTED_BY_MESH"],
     ["http", "accepted"],

@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RegisterClusterRequestSchema } from "../../proto/gen/weir/v1/fleet_pb.ts";
 import { ApplyServiceRequestSchema, Isolation, ServiceSpecSchema } from "../../proto/gen/weir/v1/traffic_pb.ts";
-import type { ServicePolicy } from "../../src/model/fleet-document.ts";
+import type { Failover, Release, ServicePolicy, Tier } from "../../src/model/fleet-document.ts";
 import type { ClusterId, ServiceId, Version } from "../../src/model/ids.ts";
 import { DEFAULT_PACE_POLICY, DEFAULT_REQUEST_POLICY, OPEN_POLICY } from "../../src/model/service.ts";
 import type { ServiceSpec } from "../../src/model/service.ts";
@@ -43,6 +43,28 @@ const clusters = fc
   .uniqueArray(fc.constantFrom("ap-south", "eu-west", "us-east"), { minLength: 1 })
   .map((names) => names.toSorted() as ClusterId[]);
 
+const labelValues = fc.dictionary(
+  fc.constantFrom("zone", "tier"),
+  fc.uniqueArray(fc.constantFrom("a", "b", "c"), { minLength: 1 }).map((values) => values.toSorted()),
+  { minKeys: 1, noNullPrototype: true },
+);
+
+const tiers = fc.uniqueArray(
+  fc.constantFrom<Tier>(
+    { kind: "own" },
+    { kind: "cluster", cluster: "eu-west" as ClusterId },
+    { kind: "cluster", cluster: "us-east" as ClusterId },
+    { kind: "labels", labels: { zone: "a" } },
+  ),
+  { minLength: 1, selector: (tier) => JSON.stringify(tier) },
+);
+
+const failover: fc.Arbitrary<Failover> = fc.record({
+  order: tiers,
+  orderBySource: fc.dictionary(fc.constantFrom("ap-south", "us-east"), tiers, { noNullPrototype: true }),
+  healthyMin: fc.integer({ min: 1, max: 10_000 }).map((weight) => weight / 10_000),
+});
+
 const policy: fc.Arbitrary<ServicePolicy> = fc
   .record(
     {
@@ -51,10 +73,27 @@ const policy: fc.Arbitrary<ServicePolicy> = fc
       allowedClusters: clusters,
       maxShareWeight: fc.integer({ min: 1, max: 10_000 }),
       surviveLossOf: fc.oneof(fc.constantFrom("none" as const, "any" as const), clusters),
+      allowedLabels: labelValues,
+      deniedLabels: labelValues,
+      failover,
+      localityPenaltyMs: fc.dictionary(fc.constantFrom("region", "zone"), fc.integer({ min: 1, max: 90 }), {
+        minKeys: 1,
+        noNullPrototype: true,
+      }),
     },
     { requiredKeys: ["isolation", "requiredLabels", "maxShareWeight", "surviveLossOf"] },
   )
-  .map(({ maxShareWeight, ...found }) => ({ ...found, deniedClusters: [], maxShare: maxShareWeight / 10_000 }));
+  .map(({ maxShareWeight, ...found }) => ({
+    ...found,
+    // An order is refused beside isolation.
+    isolation: found.failover === undefined ? found.isolation : "none",
+    deniedClusters: [],
+    maxShare: maxShareWeight / 10_000,
+  }));
+
+const release: fc.Arbitrary<Release> = fc
+  .record({ weight: fc.integer({ min: 1, max: 4_000 }), most: fc.integer({ min: 4_000, max: 10_000 }) })
+  .map(({ weight, most }) => ({ shares: { ["v2" as Version]: weight / 10_000 }, maxSourceShare: most / 10_000 }));
 
 const spec: fc.Arbitrary<ServiceSpec> = fc.record(
   {
@@ -75,7 +114,10 @@ const spec: fc.Arbitrary<ServiceSpec> = fc.record(
         },
         { requiredKeys: [] },
       )
-      .map((found) => [{ cluster: "us-east" as ClusterId, version: "v1" as Version, ...found }]),
+      .map((found) => [
+        { cluster: "us-east" as ClusterId, version: "v1" as Version, ...found },
+        { cluster: "us-east" as ClusterId, version: "v2" as Version },
+      ]),
     demandRps: fc.constant({}),
     request: fc.constant(DEFAULT_REQUEST_POLICY),
     pace: fc.constant(DEFAULT_PACE_POLICY),
@@ -85,6 +127,7 @@ const spec: fc.Arbitrary<ServiceSpec> = fc.record(
       fc.double({ min: 1e-9, max: 1e6, noNaN: true }).map((dollarsPerRequestMs) => ({ dollarsPerRequestMs })),
     ),
     policy: policy.filter((found) => canonicalJson(found) !== canonicalJson(OPEN_POLICY)),
+    release,
   },
   { requiredKeys: ["service", "protocol", "port", "stableVersion", "deployments", "demandRps", "request", "pace"] },
 );
@@ -125,6 +168,10 @@ describe("what a service declares to be planned by", () => {
       { destination: { cluster: "us-east", version: "v1" }, curve: { servers: 1, meanWorkMs: 1, ...curve } },
     ],
   });
+  const tierOf = (name: string) => ({ tier: { case: "cluster" as const, value: name } });
+  const TWO_MORE: Spec = {
+    deployments: ["v1", "v2", "v3"].map((version) => ({ destination: { cluster: "us-east", version } })),
+  };
   const rate = (value: number): Spec => ({ objective: { objective: { case: "dollarsPerRequestMs", value } } });
 
   it.each<[string, Spec, string, string]>([
@@ -164,6 +211,69 @@ describe("what a service declares to be planned by", () => {
       "FIELD_INVALID",
       "policy.denied_clusters",
     ],
+    ["a label of no value", { policy: { deniedLabels: { tier: {} } } }, "EMPTY_SELECTOR", "policy.denied_labels[tier]"],
+    [
+      "a value twice",
+      { policy: { allowedLabels: { tier: { values: ["a", "a"] } } } },
+      "DUPLICATE_KEY",
+      "policy.allowed_labels[tier]",
+    ],
+    ["a failover without an order", { policy: { failover: {} } }, "FIELD_REQUIRED", "policy.failover"],
+    ["a tier that is none", { policy: { failover: { order: [{}] } } }, "FIELD_REQUIRED", "policy.failover.order[0]"],
+    [
+      "a tier twice",
+      { policy: { failover: { order: [tierOf("a"), tierOf("b"), tierOf("a")] } } },
+      "DUPLICATE_KEY",
+      "policy.failover.order",
+    ],
+    [
+      "a tier of no label",
+      { policy: { failover: { order: [{ tier: { case: "labels", value: {} } }] } } },
+      "EMPTY_SELECTOR",
+      "policy.failover.order[0].labels",
+    ],
+    [
+      "an order beside isolation",
+      { policy: { isolation: Isolation.NEAREST, failover: { order: [tierOf("a")] } } },
+      "FIELD_INVALID",
+      "policy.failover",
+    ],
+    [
+      "a threshold above the whole",
+      { policy: { failover: { order: [tierOf("a")], healthyMinWeight: 10_001 } } },
+      "WEIGHT_TYPE",
+      "policy.failover.healthy_min_weight",
+    ],
+    [
+      "a penalty below 0",
+      { policy: { localityPenaltyMs: { zone: -1 } } },
+      "FIELD_INVALID",
+      "policy.locality_penalty_ms[zone]",
+    ],
+    [
+      "a release of the stable version",
+      { release: { shareWeights: { v1: 1 } } },
+      "FIELD_INVALID",
+      "release.share_weights[v1]",
+    ],
+    [
+      "a release of nothing that runs",
+      { release: { shareWeights: { v9: 1 } } },
+      "UNKNOWN_DESTINATION",
+      "release.share_weights[v9]",
+    ],
+    [
+      "more than everything released",
+      { ...TWO_MORE, release: { shareWeights: { v2: 6_000, v3: 5_000 } } },
+      "WEIGHTS_SUM",
+      "release.share_weights",
+    ],
+    [
+      "more released than a source may send",
+      { ...TWO_MORE, release: { shareWeights: { v2: 600 }, maxSourceWeight: 500 } },
+      "FIELD_INVALID",
+      "release.max_source_weight",
+    ],
     ["a loss of nothing", { policy: { surviveLossOf: {} } }, "FIELD_REQUIRED", "policy.survive_loss_of"],
     [
       "a loss of no cluster",
@@ -173,6 +283,23 @@ describe("what a service declares to be planned by", () => {
     ],
   ])("is refused with %s", (_, changes, code, field) => {
     expect(apply(changes)).toMatchObject({ ok: false, refusal: { code, field: `spec.${field}` } });
+  });
+});
+
+describe("how many destinations a mesh takes", () => {
+  const register = (maxDestinations?: number) =>
+    registerCluster(
+      create(RegisterClusterRequestSchema, {
+        spec: { name: "eu-west", ...(maxDestinations === undefined ? {} : { maxDestinations }) },
+      }),
+      { secretHash: "h", nowMs: 0 },
+    );
+
+  it("is kept where it is declared, and is no field where it is not", () => {
+    expect(register(16)).toMatchObject({ value: { spec: { maxDestinations: 16 } } });
+    const endless = register();
+    expect(endless.ok && endless.value.spec).not.toHaveProperty("maxDestinations");
+    expect(register(0)).toMatchObject({ refusal: { code: "FIELD_INVALID", field: "spec.max_destinations" } });
   });
 });
 
