@@ -7,6 +7,7 @@ import { regionDownRows } from "../region-down/bench.ts";
 import type { Row } from "../row.ts";
 import { BASELINES, compareScenario } from "./compare.ts";
 import type { ScenarioResult } from "./compare.ts";
+import { learningRows } from "./learning/learning-rows.ts";
 import { liveRows } from "./live/rows.ts";
 import { pictureOf } from "./picture.ts";
 import { qualityRows } from "./quality-rows.ts";
@@ -44,6 +45,7 @@ export const plannerBench: Bench = {
     return [
       ...results.flatMap(qualityRows),
       ...liveRows(stage, scenarios, results),
+      ...learningRows(stage, scenarios, results),
       ...(await timed(stage)),
       ...(await onRealEnvoys(stage)),
     ];

@@ -60,7 +60,8 @@ function spreadOf({ services }: ScenarioResult, policy: Policy): string {
   return `${spread.join(" / ")}, ${shedding}`;
 }
 
-function aligned(lines: readonly (readonly string[])[]): string {
+/** Lines of cells under each other: the first column to the left, the others to the right. */
+export function aligned(lines: readonly (readonly string[])[]): string {
   const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => (line[column] ?? "").length)));
   return lines
     .map((line) =>
