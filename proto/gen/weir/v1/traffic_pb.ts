@@ -8,7 +8,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Cluster, ForceMode } from "./fleet_pb.ts";
 import { file_weir_v1_fleet } from "./fleet_pb.ts";
-import type { Destination, Protocol, Reason, RequestPolicy, SourceSplit, WeightedDestination } from "./plan_pb.ts";
+import type { Destination, Match, Protocol, Reason, RequestPolicy, SourceSplit, WeightedDestination } from "./plan_pb.ts";
 import { file_weir_v1_plan } from "./plan_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file weir/v1/traffic.proto.
  */
 export const file_weir_v1_traffic: GenFile = /*@__PURE__*/
-  fileDesc("ChV3ZWlyL3YxL3RyYWZmaWMucHJvdG8SB3dlaXIudjEihwEKCkRlcGxveW1lbnQSKQoLZGVzdGluYXRpb24YASABKAsyFC53ZWlyLnYxLkRlc3RpbmF0aW9uEhkKDGNhcGFjaXR5X3JwcxgCIAEoAUgAiAEBEiIKBWN1cnZlGAMgASgLMhMud2Vpci52MS5RdWV1ZUN1cnZlQg8KDV9jYXBhY2l0eV9ycHMiaQoKUXVldWVDdXJ2ZRIPCgdzZXJ2ZXJzGAEgASgNEhQKDG1lYW5fd29ya19tcxgCIAEoARIeChFzcXVhcmVkX3ZhcmlhdGlvbhgDIAEoAUgAiAEBQhQKEl9zcXVhcmVkX3ZhcmlhdGlvbiKSAQoJT2JqZWN0aXZlEiwKB2xhdGVuY3kYASABKAsyGS53ZWlyLnYxLkxhdGVuY3lPYmplY3RpdmVIABIoCgVwcmljZRgCIAEoCzIXLndlaXIudjEuUHJpY2VPYmplY3RpdmVIABIgChZkb2xsYXJzX3Blcl9yZXF1ZXN0X21zGAMgASgBSABCCwoJb2JqZWN0aXZlIhIKEExhdGVuY3lPYmplY3RpdmUiEAoOUHJpY2VPYmplY3RpdmUiigYKDVNlcnZpY2VQb2xpY3kSJQoJaXNvbGF0aW9uGAEgASgOMhIud2Vpci52MS5Jc29sYXRpb24SQwoPcmVxdWlyZWRfbGFiZWxzGAIgAygLMioud2Vpci52MS5TZXJ2aWNlUG9saWN5LlJlcXVpcmVkTGFiZWxzRW50cnkSLwoQYWxsb3dlZF9jbHVzdGVycxgDIAEoCzIVLndlaXIudjEuQ2x1c3Rlck5hbWVzEhcKD2RlbmllZF9jbHVzdGVycxgEIAMoCRIYChBtYXhfc2hhcmVfd2VpZ2h0GAUgASgNEiwKD3N1cnZpdmVfbG9zc19vZhgGIAEoCzITLndlaXIudjEuTG9zc1BvbGljeRJBCg5hbGxvd2VkX2xhYmVscxgHIAMoCzIpLndlaXIudjEuU2VydmljZVBvbGljeS5BbGxvd2VkTGFiZWxzRW50cnkSPwoNZGVuaWVkX2xhYmVscxgIIAMoCzIoLndlaXIudjEuU2VydmljZVBvbGljeS5EZW5pZWRMYWJlbHNFbnRyeRIjCghmYWlsb3ZlchgJIAEoCzIRLndlaXIudjEuRmFpbG92ZXISSgoTbG9jYWxpdHlfcGVuYWx0eV9tcxgKIAMoCzItLndlaXIudjEuU2VydmljZVBvbGljeS5Mb2NhbGl0eVBlbmFsdHlNc0VudHJ5GjUKE1JlcXVpcmVkTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARpKChJBbGxvd2VkTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEiMKBXZhbHVlGAIgASgLMhQud2Vpci52MS5MYWJlbFZhbHVlczoCOAEaSQoRRGVuaWVkTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEiMKBXZhbHVlGAIgASgLMhQud2Vpci52MS5MYWJlbFZhbHVlczoCOAEaOAoWTG9jYWxpdHlQZW5hbHR5TXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBIh0KC0xhYmVsVmFsdWVzEg4KBnZhbHVlcxgBIAMoCSLZAQoIRmFpbG92ZXISJAoFb3JkZXIYASADKAsyFS53ZWlyLnYxLkZhaWxvdmVyVGllchI9Cg9vcmRlcl9ieV9zb3VyY2UYAiADKAsyJC53ZWlyLnYxLkZhaWxvdmVyLk9yZGVyQnlTb3VyY2VFbnRyeRIaChJoZWFsdGh5X21pbl93ZWlnaHQYAyABKA0aTAoST3JkZXJCeVNvdXJjZUVudHJ5EgsKA2tleRgBIAEoCRIlCgV2YWx1ZRgCIAEoCzIWLndlaXIudjEuRmFpbG92ZXJPcmRlcjoCOAEiNQoNRmFpbG92ZXJPcmRlchIkCgV0aWVycxgBIAMoCzIVLndlaXIudjEuRmFpbG92ZXJUaWVyIncKDEZhaWxvdmVyVGllchIRCgdjbHVzdGVyGAEgASgJSAASKAoGbGFiZWxzGAIgASgLMhYud2Vpci52MS5MYWJlbFNlbGVjdG9ySAASIgoDb3duGAMgASgLMhMud2Vpci52MS5Pd25DbHVzdGVySABCBgoEdGllciJyCg1MYWJlbFNlbGVjdG9yEjIKBmxhYmVscxgBIAMoCzIiLndlaXIudjEuTGFiZWxTZWxlY3Rvci5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIgwKCk93bkNsdXN0ZXIilAEKB1JlbGVhc2USOQoNc2hhcmVfd2VpZ2h0cxgBIAMoCzIiLndlaXIudjEuUmVsZWFzZS5TaGFyZVdlaWdodHNFbnRyeRIZChFtYXhfc291cmNlX3dlaWdodBgCIAEoDRozChFTaGFyZVdlaWdodHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIiAKDENsdXN0ZXJOYW1lcxIQCghjbHVzdGVycxgBIAMoCSJpCgpMb3NzUG9saWN5EigKA2FueRgBIAEoCzIZLndlaXIudjEuQW55U2luZ2xlQ2x1c3RlckgAEikKCGNsdXN0ZXJzGAIgASgLMhUud2Vpci52MS5DbHVzdGVyTmFtZXNIAEIGCgRsb3NzIhIKEEFueVNpbmdsZUNsdXN0ZXIiYQoKUGFjZVBvbGljeRIXCg9tYXhfc3RlcF93ZWlnaHQYASABKA0SFAoHYmFrZV9tcxgCIAEoDUgAiAEBEhgKEHRvbGVyYW5jZV93ZWlnaHQYAyABKA1CCgoIX2Jha2VfbXMi1AMKC1NlcnZpY2VTcGVjEgwKBG5hbWUYASABKAkSIwoIcHJvdG9jb2wYAiABKA4yES53ZWlyLnYxLlByb3RvY29sEgwKBHBvcnQYAyABKA0SFgoOc3RhYmxlX3ZlcnNpb24YBCABKAkSKAoLZGVwbG95bWVudHMYBSADKAsyEy53ZWlyLnYxLkRlcGxveW1lbnQSNwoKZGVtYW5kX3JwcxgGIAMoCzIjLndlaXIudjEuU2VydmljZVNwZWMuRGVtYW5kUnBzRW50cnkSJwoHcmVxdWVzdBgHIAEoCzIWLndlaXIudjEuUmVxdWVzdFBvbGljeRIhCgRwYWNlGAggASgLMhMud2Vpci52MS5QYWNlUG9saWN5EhkKEWJ5dGVzX3Blcl9yZXF1ZXN0GAkgASgBEiUKCW9iamVjdGl2ZRgKIAEoCzISLndlaXIudjEuT2JqZWN0aXZlEiYKBnBvbGljeRgLIAEoCzIWLndlaXIudjEuU2VydmljZVBvbGljeRIhCgdyZWxlYXNlGAwgASgLMhAud2Vpci52MS5SZWxlYXNlGjAKDkRlbWFuZFJwc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEiRwoHU2VydmljZRIiCgRzcGVjGAEgASgLMhQud2Vpci52MS5TZXJ2aWNlU3BlYxIYChByZXNvdXJjZV92ZXJzaW9uGAIgASgEIm0KC1NoaWZ0VGFyZ2V0EiUKBXNwbGl0GAEgASgLMhQud2Vpci52MS5UYXJnZXRTcGxpdEgAEi0KCWF1dG9tYXRpYxgCIAEoCzIYLndlaXIudjEuQXV0b21hdGljVGFyZ2V0SABCCAoGdGFyZ2V0IjwKC1RhcmdldFNwbGl0Ei0KB3dlaWdodHMYASADKAsyHC53ZWlyLnYxLldlaWdodGVkRGVzdGluYXRpb24iEQoPQXV0b21hdGljVGFyZ2V0Is8CCgVTaGlmdBINCgVzaGlmdBgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEg8KB3NvdXJjZXMYAyADKAkSJAoGdGFyZ2V0GAQgASgLMhQud2Vpci52MS5TaGlmdFRhcmdldBIXCg9tYXhfc3RlcF93ZWlnaHQYBSABKA0SDwoHYmFrZV9tcxgGIAEoDRINCgVhY3RvchgHIAEoCRIOCgZyZWFzb24YCCABKAkSIgoFcGhhc2UYCSABKA4yEy53ZWlyLnYxLlNoaWZ0UGhhc2USDgoGZGV0YWlsGAogASgJEhwKFHJlcXVlc3RlZF9hdF91bml4X21zGAsgASgDEhgKEGVuZGVkX2F0X3VuaXhfbXMYDCABKAMSEwoLc3RlcHNfdGFrZW4YDSABKA0SJQoHY3VycmVudBgOIAMoCzIULndlaXIudjEuU291cmNlU3BsaXQicAoTQXBwbHlTZXJ2aWNlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEiIKBHNwZWMYAiABKAsyFC53ZWlyLnYxLlNlcnZpY2VTcGVjEiEKGWV4cGVjdGVkX3Jlc291cmNlX3ZlcnNpb24YAyABKAQiSwoUQXBwbHlTZXJ2aWNlUmVzcG9uc2USIQoHc2VydmljZRgBIAEoCzIQLndlaXIudjEuU2VydmljZRIQCghzZXF1ZW5jZRgCIAEoBCIVChNMaXN0U2VydmljZXNSZXF1ZXN0IkwKFExpc3RTZXJ2aWNlc1Jlc3BvbnNlEiIKCHNlcnZpY2VzGAEgAygLMhAud2Vpci52MS5TZXJ2aWNlEhAKCHNlcXVlbmNlGAIgASgEIiQKEUdldFNlcnZpY2VSZXF1ZXN0Eg8KB3NlcnZpY2UYASABKAkiSQoSR2V0U2VydmljZVJlc3BvbnNlEiEKB3NlcnZpY2UYASABKAsyEC53ZWlyLnYxLlNlcnZpY2USEAoIc2VxdWVuY2UYAiABKAQiXgoURGVsZXRlU2VydmljZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEiEKBWZvcmNlGAMgASgOMhIud2Vpci52MS5Gb3JjZU1vZGUiKQoVRGVsZXRlU2VydmljZVJlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEIqIBCg1TaGlmdFByb3Bvc2FsEg8KB3NlcnZpY2UYASABKAkSDwoHc291cmNlcxgCIAMoCRIkCgZ0YXJnZXQYAyABKAsyFC53ZWlyLnYxLlNoaWZ0VGFyZ2V0EhcKD21heF9zdGVwX3dlaWdodBgEIAEoDRIUCgdiYWtlX21zGAUgASgNSACIAQESDgoGcmVhc29uGAYgASgJQgoKCF9iYWtlX21zIj8KE1ByZXZpZXdTaGlmdFJlcXVlc3QSKAoIcHJvcG9zYWwYASABKAsyFi53ZWlyLnYxLlNoaWZ0UHJvcG9zYWwiXAoLUHJldmlld1N0ZXASJAoGc3BsaXRzGAEgAygLMhQud2Vpci52MS5Tb3VyY2VTcGxpdBInCgVsb2FkcxgCIAMoCzIYLndlaXIudjEuRGVzdGluYXRpb25Mb2FkIo8BCg9EZXN0aW5hdGlvbkxvYWQSKQoLZGVzdGluYXRpb24YASABKAsyFC53ZWlyLnYxLkRlc3RpbmF0aW9uEhIKCmJlZm9yZV9ycHMYAiABKAESEQoJYWZ0ZXJfcnBzGAMgASgBEhkKDGNhcGFjaXR5X3JwcxgEIAEoAUgAiAEBQg8KDV9jYXBhY2l0eV9ycHMipQEKFFByZXZpZXdTaGlmdFJlc3BvbnNlEiQKBmJlZm9yZRgBIAMoCzIULndlaXIudjEuU291cmNlU3BsaXQSIwoFc3RlcHMYAiADKAsyFC53ZWlyLnYxLlByZXZpZXdTdGVwEiAKB3JlYXNvbnMYAyADKAsyDy53ZWlyLnYxLlJlYXNvbhIOCgZkaWdlc3QYBCABKAkSEAoIc2VxdWVuY2UYBSABKAQiagoTUmVxdWVzdFNoaWZ0UmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEigKCHByb3Bvc2FsGAIgASgLMhYud2Vpci52MS5TaGlmdFByb3Bvc2FsEhUKDXBpbm5lZF9kaWdlc3QYAyABKAkiRwoUUmVxdWVzdFNoaWZ0UmVzcG9uc2USHQoFc2hpZnQYASABKAsyDi53ZWlyLnYxLlNoaWZ0EhAKCHNlcXVlbmNlGAIgASgEIiQKEUxpc3RTaGlmdHNSZXF1ZXN0Eg8KB3NlcnZpY2UYASABKAkiRgoSTGlzdFNoaWZ0c1Jlc3BvbnNlEh4KBnNoaWZ0cxgBIAMoCzIOLndlaXIudjEuU2hpZnQSEAoIc2VxdWVuY2UYAiABKAQiIAoPR2V0U2hpZnRSZXF1ZXN0Eg0KBXNoaWZ0GAEgASgJIkMKEEdldFNoaWZ0UmVzcG9uc2USHQoFc2hpZnQYASABKAsyDi53ZWlyLnYxLlNoaWZ0EhAKCHNlcXVlbmNlGAIgASgEIiIKEVdhdGNoU2hpZnRSZXF1ZXN0Eg0KBXNoaWZ0GAEgASgJIkUKEldhdGNoU2hpZnRSZXNwb25zZRIdCgVzaGlmdBgBIAEoCzIOLndlaXIudjEuU2hpZnQSEAoIc2VxdWVuY2UYAiABKAQiRgoRQWJvcnRTaGlmdFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRINCgVzaGlmdBgCIAEoCRIOCgZyZWFzb24YAyABKAkiRQoSQWJvcnRTaGlmdFJlc3BvbnNlEh0KBXNoaWZ0GAEgASgLMg4ud2Vpci52MS5TaGlmdBIQCghzZXF1ZW5jZRgCIAEoBCIjChBHZXRTdGF0dXNSZXF1ZXN0Eg8KB3NlcnZpY2UYASABKAkisQEKC1NoYXJlU3RhdHVzEikKC2Rlc3RpbmF0aW9uGAEgASgLMhQud2Vpci52MS5EZXN0aW5hdGlvbhIXCg9pbnRlbmRlZF93ZWlnaHQYAiABKA0SGwoOYXBwbGllZF93ZWlnaHQYAyABKA1IAIgBARIbCg5vYnNlcnZlZF9zaGFyZRgEIAEoAUgBiAEBQhEKD19hcHBsaWVkX3dlaWdodEIRCg9fb2JzZXJ2ZWRfc2hhcmUiqwEKDFNvdXJjZVN0YXR1cxIPCgdzZXJ2aWNlGAEgASgJEg8KB2NsdXN0ZXIYAiABKAkSJAoGc2hhcmVzGAMgAygLMhQud2Vpci52MS5TaGFyZVN0YXR1cxISCgpkZW1hbmRfcnBzGAQgASgBEhoKDWZhaWx1cmVfcmF0aW8YBSABKAFIAIgBARIRCgl3YWl0c19mb3IYBiABKAlCEAoOX2ZhaWx1cmVfcmF0aW8iZQoNUmVwbGljYVN0YXR1cxIPCgdyZXBsaWNhGAEgASgJEhIKCmlzX2xlYWRpbmcYAiABKAgSDQoFZXBvY2gYAyABKAQSEAoIc2VxdWVuY2UYBCABKAQSDgoGaGFsdGVkGAUgASgJImkKEUNsdXN0ZXJMb3NzU3RhdHVzEg8KB2NsdXN0ZXIYASABKAkSEQoJc2hvcnRfcnBzGAIgASgBEhMKC2lzX3JlcXVpcmVkGAMgASgIEhsKE2lzX2NhcGFjaXR5X3Vua25vd24YBCABKAgiYAoOU3Vydml2YWxTdGF0dXMSDwoHc2VydmljZRgBIAEoCRIRCglzaG9ydF9ycHMYAiABKAESKgoGbG9zc2VzGAMgAygLMhoud2Vpci52MS5DbHVzdGVyTG9zc1N0YXR1cyKIAQoPU3Vydml2YWxTdW1tYXJ5EhAKCHNlcnZpY2VzGAEgASgNEhoKEnN1cnZpdmluZ19zZXJ2aWNlcxgCIAEoDRIfChdzZXJ2aWNlc19hZ2FpbnN0X3BvbGljeRgDIAEoDRImCh5zZXJ2aWNlc193aXRoX3Vua25vd25fY2FwYWNpdHkYBCABKA0iowIKEUdldFN0YXR1c1Jlc3BvbnNlEiYKB3NvdXJjZXMYASADKAsyFS53ZWlyLnYxLlNvdXJjZVN0YXR1cxIiCghjbHVzdGVycxgCIAMoCzIQLndlaXIudjEuQ2x1c3RlchIoCghyZXBsaWNhcxgDIAMoCzIWLndlaXIudjEuUmVwbGljYVN0YXR1cxImCg5ydW5uaW5nX3NoaWZ0cxgEIAMoCzIOLndlaXIudjEuU2hpZnQSEAoIc2VxdWVuY2UYBSABKAQSKgoJc3Vydml2YWxzGAYgAygLMhcud2Vpci52MS5TdXJ2aXZhbFN0YXR1cxIyChBzdXJ2aXZhbF9zdW1tYXJ5GAcgASgLMhgud2Vpci52MS5TdXJ2aXZhbFN1bW1hcnkqZwoJSXNvbGF0aW9uEhkKFUlTT0xBVElPTl9VTlNQRUNJRklFRBAAEhIKDklTT0xBVElPTl9OT05FEAESFQoRSVNPTEFUSU9OX05FQVJFU1QQAhIUChBJU09MQVRJT05fU1RSSUNUEAMqxwEKClNoaWZ0UGhhc2USGwoXU0hJRlRfUEhBU0VfVU5TUEVDSUZJRUQQABIbChdTSElGVF9QSEFTRV9QUk9HUkVTU0lORxABEhcKE1NISUZUX1BIQVNFX0hPTERJTkcQAhIZChVTSElGVF9QSEFTRV9DT01QTEVURUQQAxIXChNTSElGVF9QSEFTRV9BQk9SVEVEEAQSGgoWU0hJRlRfUEhBU0VfU1VQRVJTRURFRBAFEhYKElNISUZUX1BIQVNFX0ZBSUxFRBAGMsECCg5TZXJ2aWNlU2VydmljZRJLCgxBcHBseVNlcnZpY2USHC53ZWlyLnYxLkFwcGx5U2VydmljZVJlcXVlc3QaHS53ZWlyLnYxLkFwcGx5U2VydmljZVJlc3BvbnNlEksKDExpc3RTZXJ2aWNlcxIcLndlaXIudjEuTGlzdFNlcnZpY2VzUmVxdWVzdBodLndlaXIudjEuTGlzdFNlcnZpY2VzUmVzcG9uc2USRQoKR2V0U2VydmljZRIaLndlaXIudjEuR2V0U2VydmljZVJlcXVlc3QaGy53ZWlyLnYxLkdldFNlcnZpY2VSZXNwb25zZRJOCg1EZWxldGVTZXJ2aWNlEh0ud2Vpci52MS5EZWxldGVTZXJ2aWNlUmVxdWVzdBoeLndlaXIudjEuRGVsZXRlU2VydmljZVJlc3BvbnNlMsADCgxTaGlmdFNlcnZpY2USSwoMUHJldmlld1NoaWZ0Ehwud2Vpci52MS5QcmV2aWV3U2hpZnRSZXF1ZXN0Gh0ud2Vpci52MS5QcmV2aWV3U2hpZnRSZXNwb25zZRJLCgxSZXF1ZXN0U2hpZnQSHC53ZWlyLnYxLlJlcXVlc3RTaGlmdFJlcXVlc3QaHS53ZWlyLnYxLlJlcXVlc3RTaGlmdFJlc3BvbnNlEkUKCkxpc3RTaGlmdHMSGi53ZWlyLnYxLkxpc3RTaGlmdHNSZXF1ZXN0Ghsud2Vpci52MS5MaXN0U2hpZnRzUmVzcG9uc2USPwoIR2V0U2hpZnQSGC53ZWlyLnYxLkdldFNoaWZ0UmVxdWVzdBoZLndlaXIudjEuR2V0U2hpZnRSZXNwb25zZRJHCgpXYXRjaFNoaWZ0Ehoud2Vpci52MS5XYXRjaFNoaWZ0UmVxdWVzdBobLndlaXIudjEuV2F0Y2hTaGlmdFJlc3BvbnNlMAESRQoKQWJvcnRTaGlmdBIaLndlaXIudjEuQWJvcnRTaGlmdFJlcXVlc3QaGy53ZWlyLnYxLkFib3J0U2hpZnRSZXNwb25zZTJTCg1TdGF0dXNTZXJ2aWNlEkIKCUdldFN0YXR1cxIZLndlaXIudjEuR2V0U3RhdHVzUmVxdWVzdBoaLndlaXIudjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_weir_v1_fleet, file_weir_v1_plan]);
+  fileDesc("ChV3ZWlyL3YxL3RyYWZmaWMucHJvdG8SB3dlaXIudjEihwEKCkRlcGxveW1lbnQSKQoLZGVzdGluYXRpb24YASABKAsyFC53ZWlyLnYxLkRlc3RpbmF0aW9uEhkKDGNhcGFjaXR5X3JwcxgCIAEoAUgAiAEBEiIKBWN1cnZlGAMgASgLMhMud2Vpci52MS5RdWV1ZUN1cnZlQg8KDV9jYXBhY2l0eV9ycHMiaQoKUXVldWVDdXJ2ZRIPCgdzZXJ2ZXJzGAEgASgNEhQKDG1lYW5fd29ya19tcxgCIAEoARIeChFzcXVhcmVkX3ZhcmlhdGlvbhgDIAEoAUgAiAEBQhQKEl9zcXVhcmVkX3ZhcmlhdGlvbiKSAQoJT2JqZWN0aXZlEiwKB2xhdGVuY3kYASABKAsyGS53ZWlyLnYxLkxhdGVuY3lPYmplY3RpdmVIABIoCgVwcmljZRgCIAEoCzIXLndlaXIudjEuUHJpY2VPYmplY3RpdmVIABIgChZkb2xsYXJzX3Blcl9yZXF1ZXN0X21zGAMgASgBSABCCwoJb2JqZWN0aXZlIhIKEExhdGVuY3lPYmplY3RpdmUiEAoOUHJpY2VPYmplY3RpdmUiigYKDVNlcnZpY2VQb2xpY3kSJQoJaXNvbGF0aW9uGAEgASgOMhIud2Vpci52MS5Jc29sYXRpb24SQwoPcmVxdWlyZWRfbGFiZWxzGAIgAygLMioud2Vpci52MS5TZXJ2aWNlUG9saWN5LlJlcXVpcmVkTGFiZWxzRW50cnkSLwoQYWxsb3dlZF9jbHVzdGVycxgDIAEoCzIVLndlaXIudjEuQ2x1c3Rlck5hbWVzEhcKD2RlbmllZF9jbHVzdGVycxgEIAMoCRIYChBtYXhfc2hhcmVfd2VpZ2h0GAUgASgNEiwKD3N1cnZpdmVfbG9zc19vZhgGIAEoCzITLndlaXIudjEuTG9zc1BvbGljeRJBCg5hbGxvd2VkX2xhYmVscxgHIAMoCzIpLndlaXIudjEuU2VydmljZVBvbGljeS5BbGxvd2VkTGFiZWxzRW50cnkSPwoNZGVuaWVkX2xhYmVscxgIIAMoCzIoLndlaXIudjEuU2VydmljZVBvbGljeS5EZW5pZWRMYWJlbHNFbnRyeRIjCghmYWlsb3ZlchgJIAEoCzIRLndlaXIudjEuRmFpbG92ZXISSgoTbG9jYWxpdHlfcGVuYWx0eV9tcxgKIAMoCzItLndlaXIudjEuU2VydmljZVBvbGljeS5Mb2NhbGl0eVBlbmFsdHlNc0VudHJ5GjUKE1JlcXVpcmVkTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARpKChJBbGxvd2VkTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEiMKBXZhbHVlGAIgASgLMhQud2Vpci52MS5MYWJlbFZhbHVlczoCOAEaSQoRRGVuaWVkTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEiMKBXZhbHVlGAIgASgLMhQud2Vpci52MS5MYWJlbFZhbHVlczoCOAEaOAoWTG9jYWxpdHlQZW5hbHR5TXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBIh0KC0xhYmVsVmFsdWVzEg4KBnZhbHVlcxgBIAMoCSLZAQoIRmFpbG92ZXISJAoFb3JkZXIYASADKAsyFS53ZWlyLnYxLkZhaWxvdmVyVGllchI9Cg9vcmRlcl9ieV9zb3VyY2UYAiADKAsyJC53ZWlyLnYxLkZhaWxvdmVyLk9yZGVyQnlTb3VyY2VFbnRyeRIaChJoZWFsdGh5X21pbl93ZWlnaHQYAyABKA0aTAoST3JkZXJCeVNvdXJjZUVudHJ5EgsKA2tleRgBIAEoCRIlCgV2YWx1ZRgCIAEoCzIWLndlaXIudjEuRmFpbG92ZXJPcmRlcjoCOAEiNQoNRmFpbG92ZXJPcmRlchIkCgV0aWVycxgBIAMoCzIVLndlaXIudjEuRmFpbG92ZXJUaWVyIncKDEZhaWxvdmVyVGllchIRCgdjbHVzdGVyGAEgASgJSAASKAoGbGFiZWxzGAIgASgLMhYud2Vpci52MS5MYWJlbFNlbGVjdG9ySAASIgoDb3duGAMgASgLMhMud2Vpci52MS5Pd25DbHVzdGVySABCBgoEdGllciJyCg1MYWJlbFNlbGVjdG9yEjIKBmxhYmVscxgBIAMoCzIiLndlaXIudjEuTGFiZWxTZWxlY3Rvci5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIgwKCk93bkNsdXN0ZXIivAEKB1JlbGVhc2USOQoNc2hhcmVfd2VpZ2h0cxgBIAMoCzIiLndlaXIudjEuUmVsZWFzZS5TaGFyZVdlaWdodHNFbnRyeRIZChFtYXhfc291cmNlX3dlaWdodBgCIAEoDRImCgdtYXRjaGVzGAMgAygLMhUud2Vpci52MS5WZXJzaW9uTWF0Y2gaMwoRU2hhcmVXZWlnaHRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4ASI+CgxWZXJzaW9uTWF0Y2gSDwoHdmVyc2lvbhgBIAEoCRIdCgVtYXRjaBgCIAEoCzIOLndlaXIudjEuTWF0Y2giIAoMQ2x1c3Rlck5hbWVzEhAKCGNsdXN0ZXJzGAEgAygJImkKCkxvc3NQb2xpY3kSKAoDYW55GAEgASgLMhkud2Vpci52MS5BbnlTaW5nbGVDbHVzdGVySAASKQoIY2x1c3RlcnMYAiABKAsyFS53ZWlyLnYxLkNsdXN0ZXJOYW1lc0gAQgYKBGxvc3MiEgoQQW55U2luZ2xlQ2x1c3RlciJhCgpQYWNlUG9saWN5EhcKD21heF9zdGVwX3dlaWdodBgBIAEoDRIUCgdiYWtlX21zGAIgASgNSACIAQESGAoQdG9sZXJhbmNlX3dlaWdodBgDIAEoDUIKCghfYmFrZV9tcyLUAwoLU2VydmljZVNwZWMSDAoEbmFtZRgBIAEoCRIjCghwcm90b2NvbBgCIAEoDjIRLndlaXIudjEuUHJvdG9jb2wSDAoEcG9ydBgDIAEoDRIWCg5zdGFibGVfdmVyc2lvbhgEIAEoCRIoCgtkZXBsb3ltZW50cxgFIAMoCzITLndlaXIudjEuRGVwbG95bWVudBI3CgpkZW1hbmRfcnBzGAYgAygLMiMud2Vpci52MS5TZXJ2aWNlU3BlYy5EZW1hbmRScHNFbnRyeRInCgdyZXF1ZXN0GAcgASgLMhYud2Vpci52MS5SZXF1ZXN0UG9saWN5EiEKBHBhY2UYCCABKAsyEy53ZWlyLnYxLlBhY2VQb2xpY3kSGQoRYnl0ZXNfcGVyX3JlcXVlc3QYCSABKAESJQoJb2JqZWN0aXZlGAogASgLMhIud2Vpci52MS5PYmplY3RpdmUSJgoGcG9saWN5GAsgASgLMhYud2Vpci52MS5TZXJ2aWNlUG9saWN5EiEKB3JlbGVhc2UYDCABKAsyEC53ZWlyLnYxLlJlbGVhc2UaMAoORGVtYW5kUnBzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASJHCgdTZXJ2aWNlEiIKBHNwZWMYASABKAsyFC53ZWlyLnYxLlNlcnZpY2VTcGVjEhgKEHJlc291cmNlX3ZlcnNpb24YAiABKAQibQoLU2hpZnRUYXJnZXQSJQoFc3BsaXQYASABKAsyFC53ZWlyLnYxLlRhcmdldFNwbGl0SAASLQoJYXV0b21hdGljGAIgASgLMhgud2Vpci52MS5BdXRvbWF0aWNUYXJnZXRIAEIICgZ0YXJnZXQiPAoLVGFyZ2V0U3BsaXQSLQoHd2VpZ2h0cxgBIAMoCzIcLndlaXIudjEuV2VpZ2h0ZWREZXN0aW5hdGlvbiIRCg9BdXRvbWF0aWNUYXJnZXQizwIKBVNoaWZ0Eg0KBXNoaWZ0GAEgASgJEg8KB3NlcnZpY2UYAiABKAkSDwoHc291cmNlcxgDIAMoCRIkCgZ0YXJnZXQYBCABKAsyFC53ZWlyLnYxLlNoaWZ0VGFyZ2V0EhcKD21heF9zdGVwX3dlaWdodBgFIAEoDRIPCgdiYWtlX21zGAYgASgNEg0KBWFjdG9yGAcgASgJEg4KBnJlYXNvbhgIIAEoCRIiCgVwaGFzZRgJIAEoDjITLndlaXIudjEuU2hpZnRQaGFzZRIOCgZkZXRhaWwYCiABKAkSHAoUcmVxdWVzdGVkX2F0X3VuaXhfbXMYCyABKAMSGAoQZW5kZWRfYXRfdW5peF9tcxgMIAEoAxITCgtzdGVwc190YWtlbhgNIAEoDRIlCgdjdXJyZW50GA4gAygLMhQud2Vpci52MS5Tb3VyY2VTcGxpdCJwChNBcHBseVNlcnZpY2VSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSIgoEc3BlYxgCIAEoCzIULndlaXIudjEuU2VydmljZVNwZWMSIQoZZXhwZWN0ZWRfcmVzb3VyY2VfdmVyc2lvbhgDIAEoBCJLChRBcHBseVNlcnZpY2VSZXNwb25zZRIhCgdzZXJ2aWNlGAEgASgLMhAud2Vpci52MS5TZXJ2aWNlEhAKCHNlcXVlbmNlGAIgASgEIhUKE0xpc3RTZXJ2aWNlc1JlcXVlc3QiTAoUTGlzdFNlcnZpY2VzUmVzcG9uc2USIgoIc2VydmljZXMYASADKAsyEC53ZWlyLnYxLlNlcnZpY2USEAoIc2VxdWVuY2UYAiABKAQiJAoRR2V0U2VydmljZVJlcXVlc3QSDwoHc2VydmljZRgBIAEoCSJJChJHZXRTZXJ2aWNlUmVzcG9uc2USIQoHc2VydmljZRgBIAEoCzIQLndlaXIudjEuU2VydmljZRIQCghzZXF1ZW5jZRgCIAEoBCJeChREZWxldGVTZXJ2aWNlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEg8KB3NlcnZpY2UYAiABKAkSIQoFZm9yY2UYAyABKA4yEi53ZWlyLnYxLkZvcmNlTW9kZSIpChVEZWxldGVTZXJ2aWNlUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQiogEKDVNoaWZ0UHJvcG9zYWwSDwoHc2VydmljZRgBIAEoCRIPCgdzb3VyY2VzGAIgAygJEiQKBnRhcmdldBgDIAEoCzIULndlaXIudjEuU2hpZnRUYXJnZXQSFwoPbWF4X3N0ZXBfd2VpZ2h0GAQgASgNEhQKB2Jha2VfbXMYBSABKA1IAIgBARIOCgZyZWFzb24YBiABKAlCCgoIX2Jha2VfbXMiPwoTUHJldmlld1NoaWZ0UmVxdWVzdBIoCghwcm9wb3NhbBgBIAEoCzIWLndlaXIudjEuU2hpZnRQcm9wb3NhbCJcCgtQcmV2aWV3U3RlcBIkCgZzcGxpdHMYASADKAsyFC53ZWlyLnYxLlNvdXJjZVNwbGl0EicKBWxvYWRzGAIgAygLMhgud2Vpci52MS5EZXN0aW5hdGlvbkxvYWQijwEKD0Rlc3RpbmF0aW9uTG9hZBIpCgtkZXN0aW5hdGlvbhgBIAEoCzIULndlaXIudjEuRGVzdGluYXRpb24SEgoKYmVmb3JlX3JwcxgCIAEoARIRCglhZnRlcl9ycHMYAyABKAESGQoMY2FwYWNpdHlfcnBzGAQgASgBSACIAQFCDwoNX2NhcGFjaXR5X3JwcyKlAQoUUHJldmlld1NoaWZ0UmVzcG9uc2USJAoGYmVmb3JlGAEgAygLMhQud2Vpci52MS5Tb3VyY2VTcGxpdBIjCgVzdGVwcxgCIAMoCzIULndlaXIudjEuUHJldmlld1N0ZXASIAoHcmVhc29ucxgDIAMoCzIPLndlaXIudjEuUmVhc29uEg4KBmRpZ2VzdBgEIAEoCRIQCghzZXF1ZW5jZRgFIAEoBCJqChNSZXF1ZXN0U2hpZnRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSKAoIcHJvcG9zYWwYAiABKAsyFi53ZWlyLnYxLlNoaWZ0UHJvcG9zYWwSFQoNcGlubmVkX2RpZ2VzdBgDIAEoCSJHChRSZXF1ZXN0U2hpZnRSZXNwb25zZRIdCgVzaGlmdBgBIAEoCzIOLndlaXIudjEuU2hpZnQSEAoIc2VxdWVuY2UYAiABKAQiJAoRTGlzdFNoaWZ0c1JlcXVlc3QSDwoHc2VydmljZRgBIAEoCSJGChJMaXN0U2hpZnRzUmVzcG9uc2USHgoGc2hpZnRzGAEgAygLMg4ud2Vpci52MS5TaGlmdBIQCghzZXF1ZW5jZRgCIAEoBCIgCg9HZXRTaGlmdFJlcXVlc3QSDQoFc2hpZnQYASABKAkiQwoQR2V0U2hpZnRSZXNwb25zZRIdCgVzaGlmdBgBIAEoCzIOLndlaXIudjEuU2hpZnQSEAoIc2VxdWVuY2UYAiABKAQiIgoRV2F0Y2hTaGlmdFJlcXVlc3QSDQoFc2hpZnQYASABKAkiRQoSV2F0Y2hTaGlmdFJlc3BvbnNlEh0KBXNoaWZ0GAEgASgLMg4ud2Vpci52MS5TaGlmdBIQCghzZXF1ZW5jZRgCIAEoBCJGChFBYm9ydFNoaWZ0UmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEg0KBXNoaWZ0GAIgASgJEg4KBnJlYXNvbhgDIAEoCSJFChJBYm9ydFNoaWZ0UmVzcG9uc2USHQoFc2hpZnQYASABKAsyDi53ZWlyLnYxLlNoaWZ0EhAKCHNlcXVlbmNlGAIgASgEIiMKEEdldFN0YXR1c1JlcXVlc3QSDwoHc2VydmljZRgBIAEoCSKxAQoLU2hhcmVTdGF0dXMSKQoLZGVzdGluYXRpb24YASABKAsyFC53ZWlyLnYxLkRlc3RpbmF0aW9uEhcKD2ludGVuZGVkX3dlaWdodBgCIAEoDRIbCg5hcHBsaWVkX3dlaWdodBgDIAEoDUgAiAEBEhsKDm9ic2VydmVkX3NoYXJlGAQgASgBSAGIAQFCEQoPX2FwcGxpZWRfd2VpZ2h0QhEKD19vYnNlcnZlZF9zaGFyZSKrAQoMU291cmNlU3RhdHVzEg8KB3NlcnZpY2UYASABKAkSDwoHY2x1c3RlchgCIAEoCRIkCgZzaGFyZXMYAyADKAsyFC53ZWlyLnYxLlNoYXJlU3RhdHVzEhIKCmRlbWFuZF9ycHMYBCABKAESGgoNZmFpbHVyZV9yYXRpbxgFIAEoAUgAiAEBEhEKCXdhaXRzX2ZvchgGIAEoCUIQCg5fZmFpbHVyZV9yYXRpbyJlCg1SZXBsaWNhU3RhdHVzEg8KB3JlcGxpY2EYASABKAkSEgoKaXNfbGVhZGluZxgCIAEoCBINCgVlcG9jaBgDIAEoBBIQCghzZXF1ZW5jZRgEIAEoBBIOCgZoYWx0ZWQYBSABKAkiaQoRQ2x1c3Rlckxvc3NTdGF0dXMSDwoHY2x1c3RlchgBIAEoCRIRCglzaG9ydF9ycHMYAiABKAESEwoLaXNfcmVxdWlyZWQYAyABKAgSGwoTaXNfY2FwYWNpdHlfdW5rbm93bhgEIAEoCCJgCg5TdXJ2aXZhbFN0YXR1cxIPCgdzZXJ2aWNlGAEgASgJEhEKCXNob3J0X3JwcxgCIAEoARIqCgZsb3NzZXMYAyADKAsyGi53ZWlyLnYxLkNsdXN0ZXJMb3NzU3RhdHVzIogBCg9TdXJ2aXZhbFN1bW1hcnkSEAoIc2VydmljZXMYASABKA0SGgoSc3Vydml2aW5nX3NlcnZpY2VzGAIgASgNEh8KF3NlcnZpY2VzX2FnYWluc3RfcG9saWN5GAMgASgNEiYKHnNlcnZpY2VzX3dpdGhfdW5rbm93bl9jYXBhY2l0eRgEIAEoDSKjAgoRR2V0U3RhdHVzUmVzcG9uc2USJgoHc291cmNlcxgBIAMoCzIVLndlaXIudjEuU291cmNlU3RhdHVzEiIKCGNsdXN0ZXJzGAIgAygLMhAud2Vpci52MS5DbHVzdGVyEigKCHJlcGxpY2FzGAMgAygLMhYud2Vpci52MS5SZXBsaWNhU3RhdHVzEiYKDnJ1bm5pbmdfc2hpZnRzGAQgAygLMg4ud2Vpci52MS5TaGlmdBIQCghzZXF1ZW5jZRgFIAEoBBIqCglzdXJ2aXZhbHMYBiADKAsyFy53ZWlyLnYxLlN1cnZpdmFsU3RhdHVzEjIKEHN1cnZpdmFsX3N1bW1hcnkYByABKAsyGC53ZWlyLnYxLlN1cnZpdmFsU3VtbWFyeSpnCglJc29sYXRpb24SGQoVSVNPTEFUSU9OX1VOU1BFQ0lGSUVEEAASEgoOSVNPTEFUSU9OX05PTkUQARIVChFJU09MQVRJT05fTkVBUkVTVBACEhQKEElTT0xBVElPTl9TVFJJQ1QQAyrHAQoKU2hpZnRQaGFzZRIbChdTSElGVF9QSEFTRV9VTlNQRUNJRklFRBAAEhsKF1NISUZUX1BIQVNFX1BST0dSRVNTSU5HEAESFwoTU0hJRlRfUEhBU0VfSE9MRElORxACEhkKFVNISUZUX1BIQVNFX0NPTVBMRVRFRBADEhcKE1NISUZUX1BIQVNFX0FCT1JURUQQBBIaChZTSElGVF9QSEFTRV9TVVBFUlNFREVEEAUSFgoSU0hJRlRfUEhBU0VfRkFJTEVEEAYywQIKDlNlcnZpY2VTZXJ2aWNlEksKDEFwcGx5U2VydmljZRIcLndlaXIudjEuQXBwbHlTZXJ2aWNlUmVxdWVzdBodLndlaXIudjEuQXBwbHlTZXJ2aWNlUmVzcG9uc2USSwoMTGlzdFNlcnZpY2VzEhwud2Vpci52MS5MaXN0U2VydmljZXNSZXF1ZXN0Gh0ud2Vpci52MS5MaXN0U2VydmljZXNSZXNwb25zZRJFCgpHZXRTZXJ2aWNlEhoud2Vpci52MS5HZXRTZXJ2aWNlUmVxdWVzdBobLndlaXIudjEuR2V0U2VydmljZVJlc3BvbnNlEk4KDURlbGV0ZVNlcnZpY2USHS53ZWlyLnYxLkRlbGV0ZVNlcnZpY2VSZXF1ZXN0Gh4ud2Vpci52MS5EZWxldGVTZXJ2aWNlUmVzcG9uc2UywAMKDFNoaWZ0U2VydmljZRJLCgxQcmV2aWV3U2hpZnQSHC53ZWlyLnYxLlByZXZpZXdTaGlmdFJlcXVlc3QaHS53ZWlyLnYxLlByZXZpZXdTaGlmdFJlc3BvbnNlEksKDFJlcXVlc3RTaGlmdBIcLndlaXIudjEuUmVxdWVzdFNoaWZ0UmVxdWVzdBodLndlaXIudjEuUmVxdWVzdFNoaWZ0UmVzcG9uc2USRQoKTGlzdFNoaWZ0cxIaLndlaXIudjEuTGlzdFNoaWZ0c1JlcXVlc3QaGy53ZWlyLnYxLkxpc3RTaGlmdHNSZXNwb25zZRI/CghHZXRTaGlmdBIYLndlaXIudjEuR2V0U2hpZnRSZXF1ZXN0Ghkud2Vpci52MS5HZXRTaGlmdFJlc3BvbnNlEkcKCldhdGNoU2hpZnQSGi53ZWlyLnYxLldhdGNoU2hpZnRSZXF1ZXN0Ghsud2Vpci52MS5XYXRjaFNoaWZ0UmVzcG9uc2UwARJFCgpBYm9ydFNoaWZ0Ehoud2Vpci52MS5BYm9ydFNoaWZ0UmVxdWVzdBobLndlaXIudjEuQWJvcnRTaGlmdFJlc3BvbnNlMlMKDVN0YXR1c1NlcnZpY2USQgoJR2V0U3RhdHVzEhkud2Vpci52MS5HZXRTdGF0dXNSZXF1ZXN0Ghoud2Vpci52MS5HZXRTdGF0dXNSZXNwb25zZWIGcHJvdG8z", [file_weir_v1_fleet, file_weir_v1_plan]);
 
 /**
  * One place where a version of a service runs.
@@ -421,6 +421,16 @@ export type Release = Message<"weir.v1.Release"> & {
    * @generated from field: uint32 max_source_weight = 2;
    */
   maxSourceWeight: number;
+
+  /**
+   * Requests that go to a version whatever the shares and shifts say, of every source; the first match that holds decides. At
+   * most 16. A source with demand whose mesh cannot match headers is refused UNSUPPORTED_BY_MESH; one that comes later divides
+   * such requests as all others. Where nobody may serve the version, they are divided as all others, too. Nobody knows how many
+   * they are: they are reckoned as part of the source's demand, and go whole to the nearest that serves the version.
+   *
+   * @generated from field: repeated weir.v1.VersionMatch matches = 3;
+   */
+  matches: VersionMatch[];
 };
 
 /**
@@ -429,6 +439,34 @@ export type Release = Message<"weir.v1.Release"> & {
  */
 export const ReleaseSchema: GenMessage<Release> = /*@__PURE__*/
   messageDesc(file_weir_v1_traffic, 12);
+
+/**
+ * Requests that go to a version.
+ *
+ * @generated from message weir.v1.VersionMatch
+ */
+export type VersionMatch = Message<"weir.v1.VersionMatch"> & {
+  /**
+   * Deployed somewhere; refused UNKNOWN_DESTINATION otherwise.
+   *
+   * @generated from field: string version = 1;
+   */
+  version: string;
+
+  /**
+   * At least one header, at most 8; names in lower case, letters, digits and hyphens; values of at most 253 characters.
+   *
+   * @generated from field: weir.v1.Match match = 2;
+   */
+  match?: Match | undefined;
+};
+
+/**
+ * Describes the message weir.v1.VersionMatch.
+ * Use `create(VersionMatchSchema)` to create a new message.
+ */
+export const VersionMatchSchema: GenMessage<VersionMatch> = /*@__PURE__*/
+  messageDesc(file_weir_v1_traffic, 13);
 
 /**
  * @generated from message weir.v1.ClusterNames
@@ -447,7 +485,7 @@ export type ClusterNames = Message<"weir.v1.ClusterNames"> & {
  * Use `create(ClusterNamesSchema)` to create a new message.
  */
 export const ClusterNamesSchema: GenMessage<ClusterNames> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 13);
+  messageDesc(file_weir_v1_traffic, 14);
 
 /**
  * @generated from message weir.v1.LossPolicy
@@ -478,7 +516,7 @@ export type LossPolicy = Message<"weir.v1.LossPolicy"> & {
  * Use `create(LossPolicySchema)` to create a new message.
  */
 export const LossPolicySchema: GenMessage<LossPolicy> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 14);
+  messageDesc(file_weir_v1_traffic, 15);
 
 /**
  * @generated from message weir.v1.AnySingleCluster
@@ -491,7 +529,7 @@ export type AnySingleCluster = Message<"weir.v1.AnySingleCluster"> & {
  * Use `create(AnySingleClusterSchema)` to create a new message.
  */
 export const AnySingleClusterSchema: GenMessage<AnySingleCluster> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 15);
+  messageDesc(file_weir_v1_traffic, 16);
 
 /**
  * How fast this service may be moved. 0 or unset means the default that is stated.
@@ -526,7 +564,7 @@ export type PacePolicy = Message<"weir.v1.PacePolicy"> & {
  * Use `create(PacePolicySchema)` to create a new message.
  */
 export const PacePolicySchema: GenMessage<PacePolicy> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 16);
+  messageDesc(file_weir_v1_traffic, 17);
 
 /**
  * @generated from message weir.v1.ServiceSpec
@@ -614,7 +652,7 @@ export type ServiceSpec = Message<"weir.v1.ServiceSpec"> & {
  * Use `create(ServiceSpecSchema)` to create a new message.
  */
 export const ServiceSpecSchema: GenMessage<ServiceSpec> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 17);
+  messageDesc(file_weir_v1_traffic, 18);
 
 /**
  * @generated from message weir.v1.Service
@@ -636,7 +674,7 @@ export type Service = Message<"weir.v1.Service"> & {
  * Use `create(ServiceSchema)` to create a new message.
  */
 export const ServiceSchema: GenMessage<Service> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 18);
+  messageDesc(file_weir_v1_traffic, 19);
 
 /**
  * What a source shall send in the end.
@@ -671,7 +709,7 @@ export type ShiftTarget = Message<"weir.v1.ShiftTarget"> & {
  * Use `create(ShiftTargetSchema)` to create a new message.
  */
 export const ShiftTargetSchema: GenMessage<ShiftTarget> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 19);
+  messageDesc(file_weir_v1_traffic, 20);
 
 /**
  * @generated from message weir.v1.TargetSplit
@@ -688,7 +726,7 @@ export type TargetSplit = Message<"weir.v1.TargetSplit"> & {
  * Use `create(TargetSplitSchema)` to create a new message.
  */
 export const TargetSplitSchema: GenMessage<TargetSplit> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 20);
+  messageDesc(file_weir_v1_traffic, 21);
 
 /**
  * @generated from message weir.v1.AutomaticTarget
@@ -701,7 +739,7 @@ export type AutomaticTarget = Message<"weir.v1.AutomaticTarget"> & {
  * Use `create(AutomaticTargetSchema)` to create a new message.
  */
 export const AutomaticTargetSchema: GenMessage<AutomaticTarget> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 21);
+  messageDesc(file_weir_v1_traffic, 22);
 
 /**
  * @generated from message weir.v1.Shift
@@ -791,7 +829,7 @@ export type Shift = Message<"weir.v1.Shift"> & {
  * Use `create(ShiftSchema)` to create a new message.
  */
 export const ShiftSchema: GenMessage<Shift> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 22);
+  messageDesc(file_weir_v1_traffic, 23);
 
 /**
  * @generated from message weir.v1.ApplyServiceRequest
@@ -818,7 +856,7 @@ export type ApplyServiceRequest = Message<"weir.v1.ApplyServiceRequest"> & {
  * Use `create(ApplyServiceRequestSchema)` to create a new message.
  */
 export const ApplyServiceRequestSchema: GenMessage<ApplyServiceRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 23);
+  messageDesc(file_weir_v1_traffic, 24);
 
 /**
  * @generated from message weir.v1.ApplyServiceResponse
@@ -840,7 +878,7 @@ export type ApplyServiceResponse = Message<"weir.v1.ApplyServiceResponse"> & {
  * Use `create(ApplyServiceResponseSchema)` to create a new message.
  */
 export const ApplyServiceResponseSchema: GenMessage<ApplyServiceResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 24);
+  messageDesc(file_weir_v1_traffic, 25);
 
 /**
  * @generated from message weir.v1.ListServicesRequest
@@ -853,7 +891,7 @@ export type ListServicesRequest = Message<"weir.v1.ListServicesRequest"> & {
  * Use `create(ListServicesRequestSchema)` to create a new message.
  */
 export const ListServicesRequestSchema: GenMessage<ListServicesRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 25);
+  messageDesc(file_weir_v1_traffic, 26);
 
 /**
  * @generated from message weir.v1.ListServicesResponse
@@ -875,7 +913,7 @@ export type ListServicesResponse = Message<"weir.v1.ListServicesResponse"> & {
  * Use `create(ListServicesResponseSchema)` to create a new message.
  */
 export const ListServicesResponseSchema: GenMessage<ListServicesResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 26);
+  messageDesc(file_weir_v1_traffic, 27);
 
 /**
  * @generated from message weir.v1.GetServiceRequest
@@ -892,7 +930,7 @@ export type GetServiceRequest = Message<"weir.v1.GetServiceRequest"> & {
  * Use `create(GetServiceRequestSchema)` to create a new message.
  */
 export const GetServiceRequestSchema: GenMessage<GetServiceRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 27);
+  messageDesc(file_weir_v1_traffic, 28);
 
 /**
  * @generated from message weir.v1.GetServiceResponse
@@ -914,7 +952,7 @@ export type GetServiceResponse = Message<"weir.v1.GetServiceResponse"> & {
  * Use `create(GetServiceResponseSchema)` to create a new message.
  */
 export const GetServiceResponseSchema: GenMessage<GetServiceResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 28);
+  messageDesc(file_weir_v1_traffic, 29);
 
 /**
  * @generated from message weir.v1.DeleteServiceRequest
@@ -941,7 +979,7 @@ export type DeleteServiceRequest = Message<"weir.v1.DeleteServiceRequest"> & {
  * Use `create(DeleteServiceRequestSchema)` to create a new message.
  */
 export const DeleteServiceRequestSchema: GenMessage<DeleteServiceRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 29);
+  messageDesc(file_weir_v1_traffic, 30);
 
 /**
  * @generated from message weir.v1.DeleteServiceResponse
@@ -958,7 +996,7 @@ export type DeleteServiceResponse = Message<"weir.v1.DeleteServiceResponse"> & {
  * Use `create(DeleteServiceResponseSchema)` to create a new message.
  */
 export const DeleteServiceResponseSchema: GenMessage<DeleteServiceResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 30);
+  messageDesc(file_weir_v1_traffic, 31);
 
 /**
  * @generated from message weir.v1.ShiftProposal
@@ -1008,7 +1046,7 @@ export type ShiftProposal = Message<"weir.v1.ShiftProposal"> & {
  * Use `create(ShiftProposalSchema)` to create a new message.
  */
 export const ShiftProposalSchema: GenMessage<ShiftProposal> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 31);
+  messageDesc(file_weir_v1_traffic, 32);
 
 /**
  * @generated from message weir.v1.PreviewShiftRequest
@@ -1025,7 +1063,7 @@ export type PreviewShiftRequest = Message<"weir.v1.PreviewShiftRequest"> & {
  * Use `create(PreviewShiftRequestSchema)` to create a new message.
  */
 export const PreviewShiftRequestSchema: GenMessage<PreviewShiftRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 32);
+  messageDesc(file_weir_v1_traffic, 33);
 
 /**
  * @generated from message weir.v1.PreviewStep
@@ -1047,7 +1085,7 @@ export type PreviewStep = Message<"weir.v1.PreviewStep"> & {
  * Use `create(PreviewStepSchema)` to create a new message.
  */
 export const PreviewStepSchema: GenMessage<PreviewStep> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 33);
+  messageDesc(file_weir_v1_traffic, 34);
 
 /**
  * @generated from message weir.v1.DestinationLoad
@@ -1081,7 +1119,7 @@ export type DestinationLoad = Message<"weir.v1.DestinationLoad"> & {
  * Use `create(DestinationLoadSchema)` to create a new message.
  */
 export const DestinationLoadSchema: GenMessage<DestinationLoad> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 34);
+  messageDesc(file_weir_v1_traffic, 35);
 
 /**
  * @generated from message weir.v1.PreviewShiftResponse
@@ -1122,7 +1160,7 @@ export type PreviewShiftResponse = Message<"weir.v1.PreviewShiftResponse"> & {
  * Use `create(PreviewShiftResponseSchema)` to create a new message.
  */
 export const PreviewShiftResponseSchema: GenMessage<PreviewShiftResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 35);
+  messageDesc(file_weir_v1_traffic, 36);
 
 /**
  * @generated from message weir.v1.RequestShiftRequest
@@ -1151,7 +1189,7 @@ export type RequestShiftRequest = Message<"weir.v1.RequestShiftRequest"> & {
  * Use `create(RequestShiftRequestSchema)` to create a new message.
  */
 export const RequestShiftRequestSchema: GenMessage<RequestShiftRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 36);
+  messageDesc(file_weir_v1_traffic, 37);
 
 /**
  * @generated from message weir.v1.RequestShiftResponse
@@ -1173,7 +1211,7 @@ export type RequestShiftResponse = Message<"weir.v1.RequestShiftResponse"> & {
  * Use `create(RequestShiftResponseSchema)` to create a new message.
  */
 export const RequestShiftResponseSchema: GenMessage<RequestShiftResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 37);
+  messageDesc(file_weir_v1_traffic, 38);
 
 /**
  * @generated from message weir.v1.ListShiftsRequest
@@ -1192,7 +1230,7 @@ export type ListShiftsRequest = Message<"weir.v1.ListShiftsRequest"> & {
  * Use `create(ListShiftsRequestSchema)` to create a new message.
  */
 export const ListShiftsRequestSchema: GenMessage<ListShiftsRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 38);
+  messageDesc(file_weir_v1_traffic, 39);
 
 /**
  * @generated from message weir.v1.ListShiftsResponse
@@ -1214,7 +1252,7 @@ export type ListShiftsResponse = Message<"weir.v1.ListShiftsResponse"> & {
  * Use `create(ListShiftsResponseSchema)` to create a new message.
  */
 export const ListShiftsResponseSchema: GenMessage<ListShiftsResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 39);
+  messageDesc(file_weir_v1_traffic, 40);
 
 /**
  * @generated from message weir.v1.GetShiftRequest
@@ -1231,7 +1269,7 @@ export type GetShiftRequest = Message<"weir.v1.GetShiftRequest"> & {
  * Use `create(GetShiftRequestSchema)` to create a new message.
  */
 export const GetShiftRequestSchema: GenMessage<GetShiftRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 40);
+  messageDesc(file_weir_v1_traffic, 41);
 
 /**
  * @generated from message weir.v1.GetShiftResponse
@@ -1253,7 +1291,7 @@ export type GetShiftResponse = Message<"weir.v1.GetShiftResponse"> & {
  * Use `create(GetShiftResponseSchema)` to create a new message.
  */
 export const GetShiftResponseSchema: GenMessage<GetShiftResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 41);
+  messageDesc(file_weir_v1_traffic, 42);
 
 /**
  * @generated from message weir.v1.WatchShiftRequest
@@ -1270,7 +1308,7 @@ export type WatchShiftRequest = Message<"weir.v1.WatchShiftRequest"> & {
  * Use `create(WatchShiftRequestSchema)` to create a new message.
  */
 export const WatchShiftRequestSchema: GenMessage<WatchShiftRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 42);
+  messageDesc(file_weir_v1_traffic, 43);
 
 /**
  * @generated from message weir.v1.WatchShiftResponse
@@ -1292,7 +1330,7 @@ export type WatchShiftResponse = Message<"weir.v1.WatchShiftResponse"> & {
  * Use `create(WatchShiftResponseSchema)` to create a new message.
  */
 export const WatchShiftResponseSchema: GenMessage<WatchShiftResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 43);
+  messageDesc(file_weir_v1_traffic, 44);
 
 /**
  * @generated from message weir.v1.AbortShiftRequest
@@ -1321,7 +1359,7 @@ export type AbortShiftRequest = Message<"weir.v1.AbortShiftRequest"> & {
  * Use `create(AbortShiftRequestSchema)` to create a new message.
  */
 export const AbortShiftRequestSchema: GenMessage<AbortShiftRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 44);
+  messageDesc(file_weir_v1_traffic, 45);
 
 /**
  * @generated from message weir.v1.AbortShiftResponse
@@ -1343,7 +1381,7 @@ export type AbortShiftResponse = Message<"weir.v1.AbortShiftResponse"> & {
  * Use `create(AbortShiftResponseSchema)` to create a new message.
  */
 export const AbortShiftResponseSchema: GenMessage<AbortShiftResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 45);
+  messageDesc(file_weir_v1_traffic, 46);
 
 /**
  * @generated from message weir.v1.GetStatusRequest
@@ -1362,7 +1400,7 @@ export type GetStatusRequest = Message<"weir.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 46);
+  messageDesc(file_weir_v1_traffic, 47);
 
 /**
  * @generated from message weir.v1.ShareStatus
@@ -1400,7 +1438,7 @@ export type ShareStatus = Message<"weir.v1.ShareStatus"> & {
  * Use `create(ShareStatusSchema)` to create a new message.
  */
 export const ShareStatusSchema: GenMessage<ShareStatus> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 47);
+  messageDesc(file_weir_v1_traffic, 48);
 
 /**
  * @generated from message weir.v1.SourceStatus
@@ -1448,7 +1486,7 @@ export type SourceStatus = Message<"weir.v1.SourceStatus"> & {
  * Use `create(SourceStatusSchema)` to create a new message.
  */
 export const SourceStatusSchema: GenMessage<SourceStatus> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 48);
+  messageDesc(file_weir_v1_traffic, 49);
 
 /**
  * @generated from message weir.v1.ReplicaStatus
@@ -1487,7 +1525,7 @@ export type ReplicaStatus = Message<"weir.v1.ReplicaStatus"> & {
  * Use `create(ReplicaStatusSchema)` to create a new message.
  */
 export const ReplicaStatusSchema: GenMessage<ReplicaStatus> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 49);
+  messageDesc(file_weir_v1_traffic, 50);
 
 /**
  * What a service lacks once one cluster is lost and everybody is planned anew, the lost cluster's callers included.
@@ -1528,7 +1566,7 @@ export type ClusterLossStatus = Message<"weir.v1.ClusterLossStatus"> & {
  * Use `create(ClusterLossStatusSchema)` to create a new message.
  */
 export const ClusterLossStatusSchema: GenMessage<ClusterLossStatus> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 50);
+  messageDesc(file_weir_v1_traffic, 51);
 
 /**
  * @generated from message weir.v1.SurvivalStatus
@@ -1559,7 +1597,7 @@ export type SurvivalStatus = Message<"weir.v1.SurvivalStatus"> & {
  * Use `create(SurvivalStatusSchema)` to create a new message.
  */
 export const SurvivalStatusSchema: GenMessage<SurvivalStatus> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 51);
+  messageDesc(file_weir_v1_traffic, 52);
 
 /**
  * Whether the fleet outlives the loss of any one cluster.
@@ -1601,7 +1639,7 @@ export type SurvivalSummary = Message<"weir.v1.SurvivalSummary"> & {
  * Use `create(SurvivalSummarySchema)` to create a new message.
  */
 export const SurvivalSummarySchema: GenMessage<SurvivalSummary> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 52);
+  messageDesc(file_weir_v1_traffic, 53);
 
 /**
  * @generated from message weir.v1.GetStatusResponse
@@ -1650,7 +1688,7 @@ export type GetStatusResponse = Message<"weir.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weir_v1_traffic, 53);
+  messageDesc(file_weir_v1_traffic, 54);
 
 /**
  * Whether a service's requests leave the cluster of their caller. An unknown number is refused UNKNOWN_ENUM.
@@ -1766,8 +1804,9 @@ export const ShiftPhaseSchema: GenEnum<ShiftPhase> = /*@__PURE__*/
  */
 export const ServiceService: GenService<{
   /**
-   * Creates or replaces. Refuses BAD_NAME, UNKNOWN_CLUSTER, DUPLICATE_KEY, FIELD_INVALID, STALE_RESOURCE_VERSION, and
-   * POLICY_FORBIDS (naming the sources) a policy that leaves a source with demand no destination.
+   * Creates or replaces. Refuses BAD_NAME, UNKNOWN_CLUSTER, DUPLICATE_KEY, FIELD_INVALID, STALE_RESOURCE_VERSION,
+   * POLICY_FORBIDS (naming the sources) a policy that leaves a source with demand no destination, and OVER_CAPACITY a release
+   * that rises to more than its version has room for.
    *
    * @generated from rpc weir.v1.ServiceService.ApplyService
    */
