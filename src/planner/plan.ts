@@ -16,6 +16,7 @@ import { outlookOf } from "./outlook.ts";
 import type { SourceOutlook } from "./outlook.ts";
 import { withinBudget } from "./reasons/budget.ts";
 import { explain } from "./reasons/explain.ts";
+import { transitOf } from "./reasons/transit.ts";
 import { settleKeepingRoom } from "./reserve.ts";
 import { isReleasing, releasedFlows } from "./release.ts";
 import { reliefOf } from "./relief.ts";
@@ -218,10 +219,11 @@ interface Reckoning {
 
 function reasonsFor({ targets, steps, rescue, overload }: Reckoning, planning: Planning): readonly Reason[] {
   const loads = loadsOf(new Map(targets.map(({ source, split }) => [source.cluster, split])), planning.sources);
+  const transit = transitOf(targets, steps, planning);
   const reasons = targets.flatMap((target, index) => {
     const [step, emergency] = [steps[index], rescue?.[index]];
     assert(step !== undefined, "every target has its step");
-    return explain({ target, step, overload, loads, ...(emergency !== undefined && { emergency }) }, planning);
+    return explain({ target, step, overload, loads, transit, ...(emergency !== undefined && { emergency }) }, planning);
   });
   return withinBudget(reasons);
 }

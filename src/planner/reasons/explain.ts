@@ -18,6 +18,8 @@ import type { Fullness } from "./fullness.ts";
 import { priceTexts } from "./price.ts";
 import { destinationsReasons, failoverReasons, localityReasons, releaseReasons } from "./preferences.ts";
 import { reserveTexts } from "./reserve.ts";
+import { tightestText } from "./transit.ts";
+import type { Transit } from "./transit.ts";
 import { ceilingText, lossText, perCent, placementText, rpsText } from "./wording.ts";
 
 /** What is to be explained: one source's step, where it leads, and what was reckoned on the way. */
@@ -29,6 +31,8 @@ export interface Explanation {
   readonly overload: ReadonlyMap<Version, number>;
   /** Requests per second on each destination once all sources are at their targets. */
   readonly loads: ReadonlyMap<DestinationKey, number>;
+  /** What the steps of all sources bring destinations. */
+  readonly transit: Transit;
 }
 
 type Kind = Reason["kind"];
@@ -224,12 +228,12 @@ function stepReasons(destination: Destination, explanation: Explanation, plannin
   ];
 }
 
-function boundText({ target, step, emergency }: Explanation, planning: Planning): string {
+function boundText({ target, step, emergency, transit }: Explanation, planning: Planning): string {
   if (emergency !== undefined) return "an emergency moves what is lost and nothing else";
   const limit = stepLimitOf(target.source, planning);
   switch (step.bound) {
     case "capacity":
-      return `a larger step than ${step.moved} could overload a destination, in some order of applying it`;
+      return `a larger step than ${step.moved} could overload ${tightestText({ source: target.source, split: step.split }, transit, planning)}`;
     case "onload":
       return `a destination may get ${perCent(planning.settings.onloadMax * 10_000)} of its capacity more at a time`;
     case "relief":

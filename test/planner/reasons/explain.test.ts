@@ -92,6 +92,27 @@ describe("reasons", () => {
     ]);
   });
 
+  it("say which destination a larger step could overload, with the sum", () => {
+    // west has 200 rps and may have 0.95 * 270 = 256.5 on the way. east brings it 100, and 100 leave, but maybe later: of the 100
+    // only 56.5 fit, less what rounding may add, which is 56.48 of its 200 rps, 2824 of 10000.
+    const pins = { east: { "east/v1": 5_000, "west/v1": 5_000 }, west: { "north/v1": 5_000, "west/v1": 5_000 } };
+    const state = aFleet(
+      {
+        east: { demandRps: 200, versions: { v1: 400 } },
+        north: { versions: { v1: 400 } },
+        west: { demandRps: 200, versions: { v1: 270 } },
+      },
+      { pins, released: { east: { "east/v1": 10_000 }, north: { "north/v1": 10_000 }, west: { "west/v1": 10_000 } } },
+    );
+    const settings = { ...UNPACED, onloadMax: 1, stepUtilisationMax: 0.95 };
+    const bound = planOf(state, settings).reasons.find(
+      ({ kind, cluster, destination }) => [kind, cluster, destination.cluster].join() === "step-limit,east,west",
+    );
+    expect(bound?.text).toBe(
+      "0 now, 2824 after this step, 5000 in the end: a larger step than 2824 could overload west/v1, if all who send it more come first: 200 rps + 56.48 rps = 256.48 rps of 256.5 rps (95 % of 270 rps)",
+    );
+  });
+
   it("come in the order in which they bind", () => {
     const released = { ...LOCAL, "us-east": { "eu-west/v1": 1_000, "us-east/v1": 9_000 } };
     const pins = { "us-east": { "eu-west/v1": 6_000, "us-east/v1": 4_000 } };
