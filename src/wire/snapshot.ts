@@ -63,7 +63,23 @@ export function* encodeSnapshotInSteps(state: FleetState): Generator<undefined, 
     write(text);
   }
   const title = encoder.encode(`${MAGIC} ${SNAPSHOT_FORMAT} ${digest.digest("hex")}\n`);
-  return Buffer.concat([title, ...parts]);
+  return yield* joined([title, ...parts]);
+}
+
+/** Bytes that are copied in one step. */
+const STEP_BYTES = 1_024 * 1_024;
+
+function* joined(parts: readonly Uint8Array[]): Generator<undefined, Uint8Array, undefined> {
+  const bytes = Buffer.allocUnsafe(parts.reduce((sum, { length }) => sum + length, 0));
+  let [at, rested] = [0, 0];
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+    if (at - rested < STEP_BYTES) continue;
+    rested = at;
+    yield undefined;
+  }
+  return bytes;
 }
 
 /** Characters by which names are sorted into drawers, so that there is never much to sort at once. */

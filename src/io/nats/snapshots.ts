@@ -9,6 +9,7 @@ import {
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
 import { createHash } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import type { SnapshotMark, Snapshots } from "../../engine/ports.ts";
 import { abortable } from "./abortable.ts";
 import { SNAPSHOT_PREFIX, SNAPSHOT_STREAM } from "./subjects.ts";
@@ -81,7 +82,7 @@ async function ensureStream(manager: JetStreamManager, replicas: number): Promis
 
 async function save({ connection }: Parts, mark: SnapshotMark, bytes: Uint8Array): Promise<void> {
   const client = jetstream(connection);
-  const manifest = manifestOf(mark, bytes);
+  const manifest = await manifestOf(mark, bytes);
   for (let index = 0; index < manifest.chunks; index += 1) {
     const chunk = bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
     // One at a time: a snapshot must not crowd out the log.
@@ -90,11 +91,22 @@ async function save({ connection }: Parts, mark: SnapshotMark, bytes: Uint8Array
   await client.publish(manifestSubject(mark.sequence), JSON.stringify(manifest));
 }
 
-function manifestOf({ sequence, atMs, incarnation }: SnapshotMark, bytes: Uint8Array): Manifest {
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
+async function manifestOf({ sequence, atMs, incarnation }: SnapshotMark, bytes: Uint8Array): Promise<Manifest> {
+  const sha256 = await sha256Of(bytes);
   const chunks = Math.ceil(bytes.length / CHUNK_BYTES);
   // Equal states have equal bytes, so that two saves of one state may share their chunks.
   return { sequence, atMs, incarnation, chunks, bytes: bytes.length, sha256, save: sha256.slice(0, 16) };
+}
+
+/** Chunk by chunk, for a large fleet's state is hundreds of megabytes and others want their turn. */
+async function sha256Of(bytes: Uint8Array): Promise<string> {
+  const hash = createHash("sha256");
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
+    hash.update(bytes.subarray(at, at + CHUNK_BYTES));
+    // One chunk after the other is the point.
+    await setImmediate();
+  }
+  return hash.digest("hex");
 }
 
 async function list({ manager }: Parts): Promise<readonly SnapshotMark[]> {
@@ -118,7 +130,7 @@ async function load({ manager }: Parts, sequence: number): Promise<Uint8Array | 
     chunks.push(chunk);
   }
   const bytes = Buffer.concat(chunks);
-  return createHash("sha256").update(bytes).digest("hex") === manifest.sha256 ? bytes : undefined;
+  return (await sha256Of(bytes)) === manifest.sha256 ? bytes : undefined;
 }
 
 async function read(manager: JetStreamManager, subject: string): Promise<Uint8Array | undefined> {
