@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
+import type { DestinationKey } from "../../src/model/destination.ts";
 import type { ServicePolicy } from "../../src/model/fleet-document.ts";
 import type { FleetState } from "../../src/model/fleet.ts";
 import type { ClusterId } from "../../src/model/ids.ts";
-import { aFleet, loads, planned, planOf, UNPACED } from "./planning-fleet.ts";
+import { aFleet, applied, changeService, loads, planned, planOf, UNPACED } from "./planning-fleet.ts";
 import type { ServiceOptions } from "./planning-fleet.ts";
 
 /**
@@ -39,7 +40,20 @@ describe("room for losses that a policy names", () => {
     const planning = planOf(fleet({ surviveLossOf: HOME }), { ...UNPACED, allocation });
     // 80 - 60 = 20 of 50 rps are left to `door`, and a thousandth of the missing 30 is left free for rounding: 19.97.
     expect(planned(planning, "door")).toEqual({ "cordoned/v1": 6_006, "near/v1": 3_994 });
-    expect(loads(fleet(), planning.splits).get("near/v1" as never)).toBeLessThanOrEqual(20);
+    expect(loads(fleet(), planning.splits).get("near/v1" as DestinationKey)).toBeLessThanOrEqual(20);
+  });
+
+  it.each(["waterfall", "optimum"] as const)("is there to be used once the loss has come, by %s", (allocation) => {
+    const settings = { ...UNPACED, allocation };
+    const start = fleet({ surviveLossOf: HOME });
+    const kept = applied(start, planOf(start, settings));
+    const lost = changeService(kept, { reported: { ["home/v1" as DestinationKey]: { readyEndpoints: 0 } } });
+    const planning = planOf(lost, settings);
+    expect(planning.urgency).toBe("emergency");
+    expect(planned(planning, "home")).toEqual({ "near/v1": 10_000 });
+    // The 19.97 of `door`, and the 60 of `home`.
+    const atNear = loads(lost, planning.splits).get("near/v1" as DestinationKey);
+    expect(atNear).toBeCloseTo(79.97, 2);
   });
 
   it("is not kept for losses that it does not name", () => {
