@@ -101,7 +101,7 @@ export type DemandChange = Message<"weir.v1.DemandChange"> & {
   source: string;
 
   /**
-   * 0 to 1000. Several that meet multiply each other.
+   * 0 to 1000. Of several that meet, the most precise counts alone; of two alike the later.
    *
    * @generated from field: double factor = 3;
    */
@@ -116,7 +116,8 @@ export const DemandChangeSchema: GenMessage<DemandChange> = /*@__PURE__*/
   messageDesc(file_weir_v1_preview, 1);
 
 /**
- * Capacity that is multiplied or set, at every destination that is named, as if it were declared.
+ * Capacity that is multiplied or set, at every destination that is named, as if it were declared. Of several that meet, the most
+ * precise counts alone; of two alike the later.
  *
  * @generated from message weir.v1.CapacityChange
  */
