@@ -1,4 +1,4 @@
-import type { Split } from "../model/destination.ts";
+import type { DestinationKey, Split } from "../model/destination.ts";
 import { sameSplit } from "../model/destination.ts";
 import type { FleetState, ServiceState } from "../model/fleet.ts";
 import { compareNames } from "../model/ids.ts";
@@ -10,8 +10,8 @@ import { waterfall } from "./allocate.ts";
 import type { Allocator } from "./allocate.ts";
 import { destinationsMaxOf } from "./capability.ts";
 import { worthwhile } from "./dead-band.ts";
-import { fallbacksOf } from "./fallback.ts";
 import { ladder, ladderWithoutSearch } from "./ladder.ts";
+import { matchRulesOf } from "./match-rules.ts";
 import { outlookOf } from "./outlook.ts";
 import type { SourceOutlook } from "./outlook.ts";
 import { withinBudget } from "./reasons/budget.ts";
@@ -21,6 +21,7 @@ import { settleKeepingRoom } from "./reserve.ts";
 import { isReleasing, releasedFlows } from "./release.ts";
 import { reliefOf } from "./relief.ts";
 import { routeSetOf, withAllowedFallbacks } from "./route-sets.ts";
+import { enduringFallbacks } from "./standing-fallbacks.ts";
 import { stepAll } from "./step.ts";
 import type { Move, Step } from "./step.ts";
 import { stepLimitOf } from "./step-limit.ts";
@@ -189,15 +190,22 @@ function calmUrgency(wanted: readonly Target[], planning: Planning): Urgency {
 function routeSetsOf(steps: readonly Step[], planning: Planning): ReadonlyMap<ClusterId, RouteSet> {
   const { state, service, settings, sources } = planning;
   const splits = new Map(steps.map(({ source, split }) => [source, split]));
-  const { utilisationMax } = settings;
-  const fallbacks = fallbacksOf({ spec: service.spec, utilisationMax, allocator: waterfall, sources, splits });
+  const { spec } = service;
+  const fallbacks = enduringFallbacks({ ...settings, spec, allocator: waterfall, sources, splits });
   return new Map(
     sources.map((source) => {
       const { cluster, released } = source;
       if (released !== undefined && isResting(source, planning))
         return [cluster, withAllowedFallbacks(released, state, service)];
       const split = splits.get(cluster) ?? [];
-      return [cluster, routeSetOf({ cluster, split, fallbacks: fallbacks.get(cluster) ?? new Map() }, state, service)];
+      const matching = matchRulesOf(source, planning);
+      const routing = {
+        cluster,
+        split,
+        fallbacks: fallbacks.get(cluster) ?? new Map<DestinationKey, Split>(),
+        matching,
+      };
+      return [cluster, routeSetOf(routing, state, service)];
     }),
   );
 }

@@ -7,27 +7,13 @@ import type { ClusterId } from "../../src/model/ids.ts";
 import { checkPlan } from "../../src/planner/check.ts";
 import { planServices } from "../../src/planner/plan.ts";
 import { anyFleet, healthyFleet } from "./arbitrary-fleet.ts";
+import { capacities, roundingOf, shuffled, splitsNow, total, worstOf } from "./plan-measures.ts";
 import { applied, changeService, CHECKOUT, committed, loads, planOf, serviceOf, UNPACED } from "./planning-fleet.ts";
 
 const ALLOCATIONS = (["waterfall", "optimum"] as const).map((allocation) => ({
   allocation,
   SETTINGS: { ...UNPACED, routineStepWeight: 2_500, allocation },
 }));
-
-/** Requests per second that rounding to basis points may add to any one destination. */
-function roundingOf(state: FleetState): number {
-  const demands = Object.values(serviceOf(state).demandRps);
-  return demands.reduce((sum, demand) => sum + demand, 0) / WEIGHT_TOTAL + 1e-6;
-}
-
-function capacities(state: FleetState): ReadonlyMap<DestinationKey, number> {
-  const { deployments } = serviceOf(state).spec;
-  return new Map(deployments.map((found) => [keyOf(found), found.capacityRps ?? Infinity]));
-}
-
-function total(amounts: Iterable<number>): number {
-  return [...amounts].reduce((sum, amount) => sum + amount, 0);
-}
 
 describe.each(ALLOCATIONS)("any plan by $allocation", ({ SETTINGS }) => {
   it("passes the independent checker", () => {
@@ -204,32 +190,6 @@ function isAllowed(state: FleetState, source: string, destination: string): bool
   );
 }
 
-function splitsNow(state: FleetState): Readonly<Record<ClusterId, Split>> {
-  const { released } = serviceOf(state);
-  const entries = Object.entries(released).map(([name, hash]) => [
-    name,
-    state.routeSets.get(hash)?.rules[0]?.routes ?? [],
-  ]);
-  return Object.fromEntries(entries);
-}
-
-/** Per source and destination the higher of both weights: no order of applying comes to more. */
-function worstOf(
-  before: Readonly<Record<ClusterId, Split>>,
-  after: Readonly<Record<ClusterId, Split>>,
-): Readonly<Record<ClusterId, Split>> {
-  return Object.fromEntries(
-    Object.entries(after).map(([name, split]) => {
-      const weights = new Map(split.map((entry) => [keyOf(entry.destination), entry]));
-      for (const entry of before[name as ClusterId] ?? []) {
-        const found = weights.get(keyOf(entry.destination));
-        if (found === undefined || found.weight < entry.weight) weights.set(keyOf(entry.destination), entry);
-      }
-      return [name, [...weights.values()]];
-    }),
-  );
-}
-
 function isWithin(state: FleetState, splits: Readonly<Record<ClusterId, Split>>): boolean {
   const load = loads(state, splits);
   return [...capacities(state)].every(([key, capacityRps]) => (load.get(key) ?? 0) <= capacityRps + 1e-6);
@@ -246,35 +206,4 @@ function fallenBack(routeSets: ReturnType<typeof planOf>["routeSets"], lost: str
       ),
     ]),
   );
-}
-
-/** The same state with every list and map in another order. */
-function shuffled(state: FleetState, seed: number): FleetState {
-  const order = <T>(items: Iterable<T>): T[] => {
-    const list = [...items];
-    const cut = list.length === 0 ? 0 : Math.abs(seed) % list.length;
-    const turned = [...list.slice(cut), ...list.slice(0, cut)];
-    return seed % 2 === 0 ? turned.toReversed() : turned;
-  };
-  const mixed = <T extends object>(record: T): T => Object.fromEntries(order(Object.entries(record))) as T;
-  const service = serviceOf(state);
-  return {
-    ...state,
-    clusters: new Map(order(state.clusters)),
-    routeSets: new Map(order(state.routeSets)),
-    shifts: new Map(order(state.shifts)),
-    services: new Map([
-      [
-        CHECKOUT,
-        {
-          ...service,
-          spec: { ...service.spec, deployments: order(service.spec.deployments) },
-          pins: mixed(service.pins),
-          demandRps: mixed(service.demandRps),
-          reported: mixed(service.reported),
-          released: mixed(service.released),
-        },
-      ],
-    ]),
-  };
 }

@@ -19,20 +19,22 @@ export function relieve(division: Division, paths: Paths, grainMs: number): numb
   const declared = division.limits.slice();
   const factors = new Float64Array(places).fill(1);
   const worthMs = new Float64Array(places);
-  let worst = 1;
+  let [worst, spare] = [1, SPARE];
   while (hasExcess(division)) {
     // All of it has to go, so what it costs where it is now does not matter (and is so much that it would drown the ways).
     for (let place = 0; place < places; place++)
       worthMs[place] = excessOf(division, place) > 0 ? (paths.prices[place] as number) : -Infinity;
     findPaths(division, paths, worthMs);
-    const targets = targetsOf(division, paths);
-    for (const target of targets) {
+    let hasMoved = false;
+    for (const target of targetsOf(division, paths)) {
       const wantedRps = excessOf(division, sourceOf(paths, target));
-      if (wantedRps > 0) pushAnyway(division, paths, { target, wantedRps, grainMs });
+      if (wantedRps > 0) hasMoved = pushAnyway(division, paths, { target, wantedRps, grainMs }) > 0 || hasMoved;
     }
-    if (targets.length > 0) continue;
+    if (hasMoved) continue;
     const cut = [...factors.keys()].filter((place) => paths.keys[place] !== Infinity);
-    const factor = leastFactor(division, { cut, declared, factors }) * (1 + SPARE);
+    const factor = leastFactor(division, { cut, declared, factors }) * (1 + spare);
+    // Where roundings were larger than what is left over for them, nothing rises: then more is left over.
+    if (cut.every((place) => factor <= (factors[place] as number))) spare *= 2;
     for (const place of cut) {
       const raised = Math.max(factors[place] as number, factor);
       factors[place] = raised;

@@ -109,6 +109,22 @@ describe("limits that are too low", () => {
     expect(roomy.amountsRps[0]?.[0]).toBeLessThanOrEqual(20);
   });
 
+  it("rise until roundings have room too, be one place a hundred-thousandth of the other", () => {
+    const server = (servers: number, limitRps: number): Place => ({ ...queue(servers, 20, 1), limitRps, fixedRps: 0 });
+    const places = [server(3.02, 120.80000000000001), server(0, 0.001)];
+    const ceilingsRps = [
+      [135, 135],
+      [217, 217],
+    ];
+    const costs = [
+      [0, 131],
+      [140, 100],
+    ];
+    const plan = optimise({ ...problem([135, 217], costs, places), ceilingsRps });
+    expect(plan.overload).toBeCloseTo(352 / 120.801, 9);
+    expect(plan.amountsRps.flat().reduce((sum, rps) => sum + rps, 0)).toBeCloseTo(352, 9);
+  });
+
   it("do not rise for load that is there anyway", () => {
     const plan = optimise(problem([30], [[0, 5]], [straight(50, 80), straight(50)]));
     expect(plan.overload).toBe(1);

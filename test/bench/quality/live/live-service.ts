@@ -2,7 +2,7 @@ import type { ClusterState } from "../../../../src/model/cluster.ts";
 import type { Split } from "../../../../src/model/destination.ts";
 import type { DocumentService, FleetDocument, Matrix } from "../../../../src/model/fleet-document.ts";
 import { EMPTY_FLEET } from "../../../../src/model/fleet.ts";
-import type { FleetState, ServiceState } from "../../../../src/model/fleet.ts";
+import type { FleetState, Rollout, ServiceState } from "../../../../src/model/fleet.ts";
 import type { ClusterId, RouteSetHash } from "../../../../src/model/ids.ts";
 import { DEFAULT_PACE_POLICY, DEFAULT_REQUEST_POLICY } from "../../../../src/model/service.ts";
 import type { ServiceSpec } from "../../../../src/model/service.ts";
@@ -111,8 +111,10 @@ export function splitsIn(state: FleetState): Splits {
 export interface LiveStep {
   readonly planning: ServicePlanning;
   readonly state: FleetState;
-  /** Whether any source is told anything new on where its requests go. */
+  /** Whether any source is told anything new, be it where to fall back. */
   readonly isPush: boolean;
+  /** Whether any source is told to divide its requests otherwise. */
+  readonly isMove: boolean;
 }
 
 /** Takes the next step. */
@@ -120,14 +122,24 @@ export function takeStep(state: FleetState, settings: Settings): LiveStep {
   const service = serviceIn(state);
   const [planning] = planServices(state, [service.spec.service], settings);
   if (planning === undefined) throw new Error("the service is planned");
-  const before = JSON.stringify(splitsIn(state));
+  const toldBefore = JSON.stringify([...state.routeSets]);
+  const splitsBefore = JSON.stringify(splitsIn(state));
   // One service whose route sets are all replaced at once: the cluster's name is name enough for each.
   const routeSets = new Map(
     Object.entries(planning.routeSets).map(([cluster, routeSet]) => [cluster as RouteSetHash, routeSet]),
   );
   const released = Object.fromEntries([...routeSets.keys()].map((hash) => [hash, hash]));
   const { inputsCause: _planned, ...rest } = service;
-  const services = new Map([[service.spec.service, { ...rest, released }]]);
+  const { urgency, isFinalStep } = planning;
+  const plan = { service: service.spec.service, urgency, routeSets: released, waves: [], reasons: [], isFinalStep };
+  const at = { committedAtMs: state.atMs, waveIndex: 0, waveReleasedAtMs: state.atMs };
+  const rollout: Rollout = { plan, changes: [], ...at, isSettled: true, waitsFor: "" };
+  const services = new Map([[service.spec.service, { ...rest, released, rollout }]]);
   const next: FleetState = { ...state, routeSets, services };
-  return { planning, state: next, isPush: JSON.stringify(splitsIn(next)) !== before };
+  return {
+    planning,
+    state: next,
+    isPush: JSON.stringify([...routeSets]) !== toldBefore,
+    isMove: JSON.stringify(splitsIn(next)) !== splitsBefore,
+  };
 }

@@ -99,7 +99,7 @@ function stepsFrom(happened: FleetState, settings: Settings) {
     const before = splitsIn(state);
     const step = takeStep(state, settings);
     ({ state } = step);
-    if (step.isPush) changes.push({ before, after: splitsIn(state), urgency: step.planning.urgency });
+    if (step.isMove) changes.push({ before, after: splitsIn(state), urgency: step.planning.urgency });
     if (step.planning.isFinalStep) return { changes, state };
   }
   throw new Error(`a transition has no end in ${STEPS_MAX} steps`);
