@@ -17,7 +17,8 @@ Examples:
   weir preview --demand 1.5 --demand shop/checkout=2 --service shop/checkout
   weir preview --drain us-east --capacity shop/checkout@eu-west=50%
 
-Everything that is named is supposed at once, and nothing changes. Exit code 4: more requests find no room than now.`;
+Everything that is named is supposed at once, and nothing changes. Where several changes of demand or capacity meet, the most
+precise counts. Exit code 4: more requests find no room than now.`;
 
 /** `weir preview`: what would come of something, changing nothing. */
 export function addPreview(program: Command, session: Session): void {

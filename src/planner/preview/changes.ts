@@ -10,15 +10,18 @@ import type { Deployment } from "../../model/service.ts";
 import { deployedCapacity } from "../readiness.ts";
 import { demandingSources, demandOf } from "../room.ts";
 
-/** Other demand as it would be recorded: declared anew where it is declared, else measured. */
+/**
+ * Other demand as it would be recorded: declared anew where it is declared, else measured. Of several changes that meet, the one
+ * that says most precisely which requests it is about counts alone; of two alike the later.
+ */
 export function demandEvents(state: FleetState, changes: readonly DemandChange[]): readonly FleetEvent[] {
   if (changes.length === 0) return [];
   return servicesIn(state).flatMap((service): readonly FleetEvent[] => {
     const { spec } = service;
     const own = changes.filter((change) => change.service === undefined || change.service === spec.service);
     const moved = demandingSources(service).flatMap((source): [ClusterId, number][] => {
-      const factors = own.filter((change) => change.source === undefined || change.source === source);
-      const factor = factors.reduce((product, change) => product * change.factor, 1);
+      const meant = own.filter((change) => change.source === undefined || change.source === source);
+      const { factor = 1 } = meant.toSorted(byPrecision).at(-1) ?? {};
       return factor === 1 ? [] : [[source, demandOf(service, source) * factor]];
     });
     if (moved.length === 0) return [];
@@ -45,6 +48,16 @@ export function demandEvents(state: FleetState, changes: readonly DemandChange[]
   });
 }
 
+/** The less a change names, the sooner another takes its place. */
+function byPrecision(a: Partial<CapacityChange & DemandChange>, b: Partial<CapacityChange & DemandChange>): number {
+  return precisionOf(a) - precisionOf(b);
+}
+
+function precisionOf({ service, cluster, source, version }: Partial<CapacityChange & DemandChange>): number {
+  const isPlaced = cluster !== undefined || source !== undefined;
+  return 4 * Number(service !== undefined) + 2 * Number(isPlaced) + Number(version !== undefined);
+}
+
 function recordOf(entries: readonly (readonly [ClusterId, number])[]): Readonly<Record<ClusterId, number>> {
   return Object.fromEntries(entries);
 }
@@ -56,25 +69,23 @@ export interface CapacityEvents {
 }
 
 /**
- * Other capacities, as if they were declared: that wins over whatever is known besides. Refuses a change that names no destination, or multiplies what nobody knows.
+ * Other capacities, as if they were declared: that wins over whatever is known besides. Of several changes that meet, the most
+ * precise counts alone, as with demand. Refuses a change that names no destination, or multiplies what nobody knows.
  */
 export function capacityEvents(state: FleetState, changes: readonly CapacityChange[]): CapacityEvents {
   const refusals: Refusal[] = [];
-  const known = new Map<DestinationKey | string, number | undefined>();
   const touched = new Map<ServiceId, Map<DestinationKey, number>>();
-  for (const [at, change] of changes.entries()) {
+  const inTurn = [...changes.entries()].toSorted(([, a], [, b]) => byPrecision(a, b));
+  for (const [at, change] of inTurn) {
     const places = placesOf(state, change);
     if (places.length === 0) refusals.push(nowhere(at));
     for (const { service, deployment } of places) {
       const key = keyOf(deployment);
-      const id = `${service.spec.service} ${key}`;
-      const before = known.has(id) ? known.get(id) : deployedCapacity(service, deployment);
-      const after = changed(before, change);
+      const after = changed(deployedCapacity(service, deployment), change);
       // Where nobody said which, those that are known change, and the others stay as unknown as they are.
       if (after === undefined && change.service !== undefined && change.cluster !== undefined)
-        refusals.push(unknown(at, id));
+        refusals.push(unknown(at, `${service.spec.service} ${key}`));
       if (after === undefined) continue;
-      known.set(id, after);
       const own = touched.get(service.spec.service) ?? new Map<DestinationKey, number>();
       touched.set(service.spec.service, own.set(key, after));
     }
@@ -85,7 +96,7 @@ export function capacityEvents(state: FleetState, changes: readonly CapacityChan
       const service = state.services.get(name);
       return service === undefined ? [] : [applied(service, capacities)];
     });
-  return { events, refusals };
+  return { events, refusals: refusals.toSorted((a, b) => compareNames(a.field, b.field)) };
 }
 
 function changed(before: number | undefined, { change }: CapacityChange): number | undefined {

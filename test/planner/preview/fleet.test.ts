@@ -80,6 +80,24 @@ describe("previewFleet", () => {
     expect(preview(declared, { demands: [{ source: WEST, factor: 2 }] }).after.demandRps).toBe(160);
   });
 
+  it("takes the most precise of several changes", () => {
+    const all = { factor: 3 };
+    const [west, checkout] = [
+      { source: WEST, factor: 2 },
+      { service: CHECKOUT, factor: 1.5 },
+    ];
+    // 1.5 times everything, and 3 times 30 of west where that is said of the service.
+    expect(preview(fleet(), { demands: [checkout, all, west] }).after.demandRps).toBe(195);
+    const both = { service: CHECKOUT, source: WEST, factor: 3 };
+    expect(preview(fleet(), { demands: [both, checkout, all] }).after.demandRps).toBe(240);
+    const change = (factor: number) => ({ kind: "factor" as const, factor });
+    const [less, none] = [
+      { cluster: EAST, change: change(0.5) },
+      { service: CHECKOUT, change: change(1) },
+    ];
+    expect(preview(fleet(), { capacities: [none, less] }, [CHECKOUT]).movingServices).toBe(0);
+  });
+
   it("shows what meshes do by themselves when a cluster is lost, and what is planned then", () => {
     const found = preview(fleet(), { lost: [WEST] });
     const [checkout] = found.details;
