@@ -22,6 +22,9 @@ export interface ClusterLoad {
   readonly localities: readonly UpstreamLocalityStats[];
 }
 
+/** How a message, a text or bytes stand in a message: with their length before them. */
+const LENGTH_DELIMITED: number = WireType.LengthDelimited;
+
 const NODE = tagOf(LoadStatsRequestSchema.field.node);
 const CLUSTER_STATS = tagOf(LoadStatsRequestSchema.field.clusterStats);
 const LOCALITY_STATS = tagOf(ClusterStatsSchema.field.upstreamLocalityStats);
@@ -36,6 +39,7 @@ export function readLoadReport(bytes: Uint8Array): LoadReport {
   const loads: ClusterLoad[] = [];
   let node: LoadReport["node"];
   while (reader.pos < reader.len) {
+    const start = reader.pos;
     const tag = reader.uint32();
     if (tag === CLUSTER_STATS) {
       const end = endOf(reader);
@@ -44,7 +48,7 @@ export function readLoadReport(bytes: Uint8Array): LoadReport {
     } else if (tag === NODE) {
       const { id, userAgentName } = fromBinary(NodeSchema, reader.bytes(), KNOWN_ONLY);
       node = { id, isEnvoy: userAgentName === "envoy" };
-    } else skip(reader, tag);
+    } else skipFrom(start, reader);
   }
   return { node, loads };
 }
@@ -53,7 +57,7 @@ const KNOWN_ONLY = { readUnknownFields: false };
 
 /** The tag of a message in a field of this number. */
 function tagOf({ number }: { readonly number: number }): number {
-  return (number << 3) | WireType.LengthDelimited;
+  return (number << 3) | LENGTH_DELIMITED;
 }
 
 /** Where the message ends whose length comes next. */
@@ -65,22 +69,27 @@ function endOf(reader: BinaryReader): number {
 
 /** Whether a field of this tag comes before `end`. Leaves the reader where it was. */
 function hasField(reader: BinaryReader, wanted: number, end: number): boolean {
-  const start = reader.pos;
+  const before = reader.pos;
   let isFound = false;
   while (!isFound && reader.pos < end) {
-    const tag = reader.uint32();
-    isFound = tag === wanted;
-    skip(reader, tag);
+    const start = reader.pos;
+    isFound = reader.uint32() === wanted;
+    skipFrom(start, reader);
   }
-  reader.pos = start;
+  reader.pos = before;
   return isFound;
 }
 
-/** The reader's own way makes a view of all that it skips. */
-function skip(reader: BinaryReader, tag: number): void {
-  const type = (tag & 7) as WireType;
-  if (type === WireType.LengthDelimited) reader.pos = endOf(reader);
-  else reader.skip(type, tag >>> 3);
+/** Passes over the field that begins at `start`. The reader's own way makes a view of all that it passes over. */
+function skipFrom(start: number, reader: BinaryReader): void {
+  reader.pos = start;
+  if ((reader.uint32() & 7) === LENGTH_DELIMITED) {
+    reader.pos = endOf(reader);
+    return;
+  }
+  reader.pos = start;
+  const [number, type] = reader.tag();
+  reader.skip(type, number);
 }
 
 function fromStats(bytes: Uint8Array): ClusterLoad {

@@ -30,7 +30,8 @@ describe("a load report", () => {
   });
 
   it("need not say who sends, and is passed over in what a newer proxy adds", () => {
-    const more = Uint8Array.of((15 << 3) | 2, 3, 1, 2, 3);
+    // A message in field 15, a number in 15, and another in 100, whose tag takes two bytes.
+    const more = Uint8Array.of((15 << 3) | 2, 3, 1, 2, 3, 15 << 3, 5, 0xa0, 0x06, 7);
     expect(readLoadReport(Buffer.concat([bytesOf([]), more]))).toEqual({ node: undefined, loads: [] });
   });
 
