@@ -178,6 +178,18 @@ export interface Release {
   readonly shares: Readonly<Record<Version, number>>;
   /** Most of one source's requests that a version other than the stable one may get, 0 to 1. */
   readonly maxSourceShare: number;
+  /**
+   * Requests that go to a version whatever the shares say; the first that matches decides. Nobody knows how many they are: they
+   * are reckoned as part of a source's demand, and go whole to the nearest that serves the version. Undefined: none.
+   */
+  readonly matches?: readonly VersionMatch[];
+}
+
+/** Requests with these headers, by their names in lower case and exact values, go to a version. */
+export interface VersionMatch {
+  readonly version: Version;
+  /** At least one; all of them must hold. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Numbers that hold for every service of the document. */

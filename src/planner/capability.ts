@@ -56,3 +56,8 @@ export function canName(
   if (spec.protocol !== "grpc" || source?.spec.cluster === cluster) return true;
   return source?.features.includes("proxyless") !== true || servedVersions(spec, cluster)[0] === version;
 }
+
+/** Whether a cluster's mesh can send requests by their headers. An agent that said nothing of its mesh yet cannot. */
+export function canMatch(cluster: ClusterState | undefined): boolean {
+  return cluster?.features.includes("header-match") === true;
+}

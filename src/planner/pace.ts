@@ -3,7 +3,7 @@ import type { DestinationKey } from "../model/destination.ts";
 import { keyOf, WEIGHT_TOTAL } from "../model/destination.ts";
 import type { FleetState, Rollout, ServiceState } from "../model/fleet.ts";
 import { compareNames } from "../model/ids.ts";
-import type { ClusterId } from "../model/ids.ts";
+import type { ClusterId, RouteSetHash } from "../model/ids.ts";
 import type { Observed } from "../model/observed.ts";
 import type { Settings } from "../model/settings.ts";
 import { percent, splitOf } from "./released.ts";
@@ -129,13 +129,29 @@ function strayed({ state, service, rollout, context }: Place, cluster: ClusterId
   const found = context.observed.clusters[cluster]?.traffic[service.spec.service];
   const split = splitOf(state, rollout.plan.routeSets[cluster]);
   if (found === undefined || split === undefined) return undefined;
-  const intended = new Map(split.map(({ destination, weight }) => [keyOf(destination), weight / WEIGHT_TOTAL]));
-  const keys = new Set([...intended.keys(), ...(Object.keys(found.shares) as DestinationKey[])]);
-  return [...keys].toSorted(compareNames).find((key) => {
-    const share = intended.get(key) ?? 0;
-    const chance = CHANCE_DEVIATIONS * Math.sqrt((share * (1 - share)) / found.requests);
-    return Math.abs((found.shares[key] ?? 0) - share) > service.spec.pace.toleranceWeight / WEIGHT_TOTAL + chance;
+  // Nobody knows how many requests match a rule: where those go is not judged, and the others by what is left.
+  const apart = matchedBy(state, rollout.plan.routeSets[cluster]);
+  const judged = new Map(split.map(({ destination, weight }) => [keyOf(destination), weight / WEIGHT_TOTAL]));
+  const keys = [...new Set([...judged.keys(), ...(Object.keys(found.shares) as DestinationKey[])])].filter(
+    (key) => !apart.has(key),
+  );
+  const sumOf = (shareOf: (key: DestinationKey) => number): number => keys.reduce((sum, key) => sum + shareOf(key), 0);
+  const [intended, seen] =
+    apart.size === 0 ? [1, 1] : [sumOf((key) => judged.get(key) ?? 0), sumOf((key) => found.shares[key] ?? 0)];
+  if (intended === 0 || seen === 0) return undefined;
+  return keys.toSorted(compareNames).find((key) => {
+    const share = (judged.get(key) ?? 0) / intended;
+    const chance = CHANCE_DEVIATIONS * Math.sqrt((share * (1 - share)) / (found.requests * seen));
+    return (
+      Math.abs((found.shares[key] ?? 0) / seen - share) > service.spec.pace.toleranceWeight / WEIGHT_TOTAL + chance
+    );
   });
+}
+
+/** Where requests go that rules take apart by what they look like. */
+function matchedBy(state: FleetState, hash: RouteSetHash | undefined): ReadonlySet<DestinationKey> {
+  const rules = (hash === undefined ? undefined : state.routeSets.get(hash))?.rules.slice(0, -1) ?? [];
+  return new Set(rules.flatMap(({ routes }) => routes.map(({ destination }) => keyOf(destination))));
 }
 
 /** Operators' waves are watched for their bake before the next; an emergency is watched after it is done. */

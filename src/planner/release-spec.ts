@@ -1,4 +1,4 @@
-import type { Release } from "../model/fleet-document.ts";
+import type { Release, VersionMatch } from "../model/fleet-document.ts";
 import { WEIGHT_TOTAL } from "../model/destination.ts";
 import type { FleetState, ServiceState } from "../model/fleet.ts";
 import { compareNames } from "../model/ids.ts";
@@ -6,6 +6,7 @@ import type { ClusterId, Version } from "../model/ids.ts";
 import { declaredCapacity } from "../model/service.ts";
 import type { Deployment, ServiceSpec } from "../model/service.ts";
 import type { Settings } from "../model/settings.ts";
+import { canMatch } from "./capability.ts";
 import { firstObjection, PASSED, reject } from "./decision.ts";
 import type { Check } from "./decision.ts";
 import { rps } from "./drains.ts";
@@ -27,6 +28,7 @@ export function checkRelease(state: FleetState, spec: ServiceSpec): Check {
   const versions = (Object.keys(release.shares) as Version[]).toSorted(compareNames);
   return firstObjection(
     () => checkMost(release),
+    ...(release.matches ?? []).map((match, index) => () => checkMatch(spec, match, `${FIELD}.matches[${index}]`)),
     ...versions.map((version) => () => checkVersion(state, spec, { version, release })),
     () => {
       const sum = versions.reduce((total, version) => total + (release.shares[version] ?? 0), 0);
@@ -65,6 +67,29 @@ export function checkReleaseLoad(
       return reject("OVER_CAPACITY", `${FIELD}.share_weights[${version.slice(0, 80)}]`, message);
     }),
   );
+}
+
+function checkMatch({ deployments }: ServiceSpec, { version, headers }: VersionMatch, field: string): Check {
+  if (Object.keys(headers).length === 0)
+    return reject("EMPTY_SELECTOR", `${field}.match.headers`, "names no header; it would match every request");
+  if (deployments.some((found) => found.version === version)) return PASSED;
+  const message = `version ${version.slice(0, 80)} is deployed nowhere; deploy it, or leave it out`;
+  return reject("UNKNOWN_DESTINATION", `${field}.version`, message);
+}
+
+/** Refuses UNSUPPORTED_BY_MESH matches while callers are where no mesh could tell their requests apart, naming those. */
+export function checkMatching(state: FleetState, spec: ServiceSpec, before: ServiceState | undefined): Check {
+  if ((spec.release?.matches ?? []).length === 0) return PASSED;
+  const demands: Readonly<Record<ClusterId, number>> = { ...before?.demandRps, ...spec.demandRps };
+  const blind = (Object.keys(demands) as ClusterId[])
+    .filter((source) => {
+      const cluster = state.clusters.get(source);
+      return (demands[source] ?? 0) > 0 && cluster?.membership === "active" && !canMatch(cluster);
+    })
+    .toSorted(compareNames);
+  if (blind.length === 0) return PASSED;
+  const message = `the mesh of ${blind.join(", ")} cannot send requests by their headers, and ${blind.length === 1 ? "has" : "have"} callers; release by shares instead`;
+  return reject("UNSUPPORTED_BY_MESH", `${FIELD}.matches`, message);
 }
 
 function checkMost({ maxSourceShare }: Release): Check {

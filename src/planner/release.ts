@@ -31,7 +31,7 @@ export function releasedFlows(planning: Planning): ReadonlyMap<ClusterId, readon
   const { service, sources } = planning;
   const { release, stableVersion } = service.spec;
   const automatic = sources.filter(({ cluster }) => service.pins[cluster] === undefined);
-  if (release === undefined) return undefined;
+  if (release === undefined || Object.keys(release.shares).length === 0) return undefined;
   const shares = (Object.entries(release.shares) as [Version, number][]).filter(([, share]) => share > 0);
   const versions = [stableVersion, ...shares.map(([version]) => version).toSorted(compareNames)];
   const known = automatic.filter(({ demandRps }) => demandRps > 0);
@@ -66,7 +66,7 @@ function evenFlows(source: SourceOutlook, versions: readonly Version[], planning
 }
 
 /** Offers that a release may count on: open, not leaving, with room under their ceilings, and named by the source's mesh. */
-function takers(source: SourceOutlook, { state, service }: Planning): readonly Offer[] {
+export function takers(source: SourceOutlook, { state, service }: Planning): readonly Offer[] {
   const cluster = state.clusters.get(source.cluster);
   return source.offers.filter(
     (offer) =>

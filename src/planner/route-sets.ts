@@ -3,7 +3,7 @@ import { compareDestinations, keyOf } from "../model/destination.ts";
 import type { FleetState, ServiceState } from "../model/fleet.ts";
 import type { ClusterId, Version } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
-import type { Reach, Route, RouteSet } from "../model/plan.ts";
+import type { Reach, Route, RouteSet, Rule } from "../model/plan.ts";
 import type { ServiceSpec } from "../model/service.ts";
 import { apportion } from "./apportion.ts";
 import { gatewayOf } from "./eligible.ts";
@@ -16,10 +16,13 @@ export interface Routing {
   readonly split: Split;
   /** Per destination of the split: where its requests go when it is lost. */
   readonly fallbacks: ReadonlyMap<DestinationKey, Split>;
+  /** Rules before the one that takes every request; undefined: none. */
+  readonly matching?: readonly Rule[];
 }
 
 /** The complete instruction for one source and service. */
-export function routeSetOf({ cluster, split, fallbacks }: Routing, state: FleetState, service: ServiceState): RouteSet {
+export function routeSetOf(routing: Routing, state: FleetState, service: ServiceState): RouteSet {
+  const { cluster, split, fallbacks, matching = [] } = routing;
   const { spec } = service;
   const routes: readonly Route[] = split.map(({ destination, weight }) => ({
     destination,
@@ -31,8 +34,10 @@ export function routeSetOf({ cluster, split, fallbacks }: Routing, state: FleetS
     cluster,
     protocol: spec.protocol,
     port: spec.port,
-    rules: [{ match: { headers: {} }, routes }],
-    reaches: namedIn(routes).map((destination) => reachOf(cluster, destination, state)),
+    rules: [...matching, { match: { headers: {} }, routes }],
+    reaches: namedIn([...matching.flatMap((rule) => rule.routes), ...routes]).map((destination) =>
+      reachOf(cluster, destination, state),
+    ),
     serves: servedVersions(spec, cluster),
     request: spec.request,
   };

@@ -13,7 +13,7 @@ import { checkVersion, decided, firstObjection, PASSED, reject } from "./decisio
 import type { Check, Decision } from "./decision.ts";
 import { ruleAgainst, ruleText } from "./policy.ts";
 import { checkAllowed } from "./policy-spec.ts";
-import { checkReleaseLoad } from "./release-spec.ts";
+import { checkMatching, checkReleaseLoad } from "./release-spec.ts";
 import { percent, sourcesOf } from "./released.ts";
 import { sameValue } from "./same-value.ts";
 import { checkServiceSpec } from "./service-spec.ts";
@@ -31,6 +31,7 @@ export function applyService(state: FleetState, command: Of<"apply-service">, se
     () => (before === undefined ? PASSED : checkPins(state, before, spec)),
     () => checkAllowed(state, spec, before?.demandRps ?? {}),
     () => checkReleaseLoad(spec, before, { state, settings }),
+    () => checkMatching(state, spec, before),
   );
   if (!objection.ok) return objection;
   if (before !== undefined && sameValue(before.spec, spec)) return decided();

@@ -1,7 +1,11 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { Release as ReleaseMessage, ReleaseSchema } from "../../proto/gen/weir/v1/traffic_pb.ts";
+import type {
+  Release as ReleaseMessage,
+  ReleaseSchema,
+  VersionMatch as VersionMatchMessage,
+} from "../../proto/gen/weir/v1/traffic_pb.ts";
 import { WEIGHT_TOTAL } from "../model/destination.ts";
-import type { Release } from "../model/fleet-document.ts";
+import type { Release, VersionMatch } from "../model/fleet-document.ts";
 import type { Version } from "../model/ids.ts";
 import type { Checks } from "./checks.ts";
 import { sortedFields } from "./cluster-view.ts";
@@ -38,8 +42,51 @@ export function releaseOf(
   const shares = weights
     .filter(([, weight]) => weight > 0)
     .map(([version, weight]) => [version, weight / WEIGHT_TOTAL]);
-  if (shares.length === 0) return undefined;
-  return { shares: Object.fromEntries(shares) as Release["shares"], maxSourceShare: most / WEIGHT_TOTAL };
+  const matches = matchesOf(checks, `${field}.matches`, message.matches, running);
+  if (shares.length === 0 && matches.length === 0) return undefined;
+  return {
+    shares: Object.fromEntries(shares) as Release["shares"],
+    maxSourceShare: most / WEIGHT_TOTAL,
+    ...(matches.length === 0 ? {} : { matches }),
+  };
+}
+
+const MATCHES_MAX = 16;
+const HEADERS_MAX = 8;
+const VALUE_LENGTH_MAX = 253;
+
+function matchesOf(
+  checks: Checks,
+  field: string,
+  messages: readonly VersionMatchMessage[],
+  { versions }: Running,
+): readonly VersionMatch[] {
+  if (messages.length > MATCHES_MAX)
+    checks.refuse("FIELD_INVALID", field, `has ${messages.length} matches; at most ${MATCHES_MAX} are allowed`);
+  return messages.slice(0, MATCHES_MAX).map((message, index) => {
+    const at = `${field}[${index}]`;
+    const version = checks.label<Version>(`${at}.version`, message.version);
+    if (!versions.includes(version))
+      checks.refuse(
+        "UNKNOWN_DESTINATION",
+        `${at}.version`,
+        `${quote(version)} is deployed nowhere; deployed are ${versions.join(", ")}`,
+      );
+    return { version, headers: headersOf(checks, `${at}.match.headers`, message.match?.headers ?? {}) };
+  });
+}
+
+function headersOf(checks: Checks, field: string, headers: Readonly<Record<string, string>>): Record<string, string> {
+  const entries = Object.entries(sortedFields(headers));
+  if (entries.length === 0) checks.refuse("EMPTY_SELECTOR", field, "names no header; it would match every request");
+  if (entries.length > HEADERS_MAX)
+    checks.refuse("FIELD_INVALID", field, `has ${entries.length} headers; at most ${HEADERS_MAX} are allowed`);
+  for (const [name, value] of entries) {
+    if (!/^[a-z0-9-]{1,63}$/.test(name))
+      checks.refuse("FIELD_INVALID", field, `${quote(name)} is no header name; a-z, 0-9 and hyphens are allowed`);
+    checks.text(`${field}[${name.slice(0, 63)}]`, value, VALUE_LENGTH_MAX);
+  }
+  return Object.fromEntries(entries);
 }
 
 function refuseVersion(
@@ -58,7 +105,7 @@ function refuseVersion(
 }
 
 /** A release in the wire's form. */
-export function toRelease({ shares, maxSourceShare }: Release): MessageInitShape<typeof ReleaseSchema> {
+export function toRelease({ shares, maxSourceShare, matches = [] }: Release): MessageInitShape<typeof ReleaseSchema> {
   const weights = Object.entries(sortedFields(shares)).map(([version, share]) => [
     version,
     Math.round(share * WEIGHT_TOTAL),
@@ -66,5 +113,6 @@ export function toRelease({ shares, maxSourceShare }: Release): MessageInitShape
   return {
     shareWeights: Object.fromEntries(weights) as Record<string, number>,
     maxSourceWeight: Math.round(maxSourceShare * WEIGHT_TOTAL),
+    matches: matches.map(({ version, headers }) => ({ version, match: { headers: sortedFields(headers) } })),
   };
 }

@@ -56,6 +56,7 @@ describe("a service's file", () => {
       "a locality, and a release",
       "policy: {localityPenaltyMs: {region: 20}}\nrelease: {shares: {v2: 5%}, maxSourceShare: 25%}\n",
     ],
+    ["a release by match", "release: {maxSourceShare: 100%, matches: [{version: v2, headers: {x-canary: '1'}}]}\n"],
     ["a size, and losses", "bytesPerRequest: 20000.5\npolicy: {isolation: nearest, surviveLossOf: [a, b]}\n"],
     [
       "servers",
@@ -96,6 +97,8 @@ describe("a service's file", () => {
     ["policy: {failover: {order: [a], healthyMin: 0%}}", "FIELD_INVALID policy.failover.healthyMin: f line 5"],
     ["policy: {deniedLabels: {tier: []}}", "EMPTY_SELECTOR policy.deniedLabels.tier: f line 5"],
     ["policy: {localityPenaltyMs: {zone: -1}}", "FIELD_INVALID policy.localityPenaltyMs.zone: f line 5"],
+    ["release: {matches: [{version: v2}]}", "EMPTY_SELECTOR release.matches[0].headers: f line 5"],
+    ["release: {matches: [{version: v2, headers: {A B: c}}]}", "FIELD_INVALID release.matches[0].headers: f line 5"],
     ["release: {}", "FIELD_REQUIRED release.shares: f line 5"],
     ["release: {shares: {v2: 5%}, maxSourceShare: 0%}", "WEIGHT_TYPE release.maxSourceShare: f line 5"],
     ["policy: [a]", "FIELD_INVALID policy: f line 5"],

@@ -17,6 +17,7 @@ import {
   planned,
   planOf,
   serviceOf,
+  textOf,
   UNPACED,
 } from "./planning-fleet.ts";
 import type { ServiceOptions } from "./planning-fleet.ts";
@@ -212,6 +213,70 @@ describe("a release", () => {
     expect(total("v2")).toBeCloseTo(350, 0);
     expect(total("v3")).toBeCloseTo(140, 0);
     passes(state);
+  });
+});
+
+describe("a release by match", () => {
+  const CANARY = { version: V2, headers: { "x-canary": "1" } };
+  const byMatch: Release = { shares: {}, maxSourceShare: 1, matches: [CANARY] };
+  const matching = (options: ServiceOptions = {}): FleetState =>
+    NAMES.reduce(
+      (state, name) => changeCluster(state, name, { features: ["header-match", "weighted-split"] }),
+      gray({ release: byMatch, ...options }),
+    );
+
+  it("sends requests that match whole to the nearest that serves the version, and divides all others as ever", () => {
+    const planning = planOf(matching(), SETTINGS);
+    const { release: _none, ...plain } = serviceOf(matching()).spec;
+    expect(planning.splits).toEqual(planOf(changeService(matching(), { spec: plain }), SETTINGS).splits);
+    const rules = planning.routeSets["r0" as ClusterId]?.rules ?? [];
+    expect(rules).toHaveLength(2);
+    expect(rules[0]?.match).toEqual({ headers: { "x-canary": "1" } });
+    expect(textOf(rules[0]?.routes)).toEqual({ "r2/v2": 10_000 });
+    // Lost, they go to the nearest stable one: home.
+    expect(textOf(rules[0]?.routes[0]?.fallback)).toEqual({ "r0/v1": 10_000 });
+    expect(rules[1]?.match).toEqual({ headers: {} });
+    passes(matching());
+  });
+
+  it("says where requests go that match", () => {
+    const texts = planOf(matching(), SETTINGS).reasons.filter(
+      ({ kind, cluster }) => kind === "release" && cluster === "r0",
+    );
+    expect(texts.map(({ text }) => text)).toContain("requests with x-canary: 1 go to v2, the nearest that serves it");
+  });
+
+  it("has no rule where nobody serves the version, or the mesh cannot match", () => {
+    const dead = changeCluster(matching(), "r2", { verdict: "dead" });
+    expect(planOf(dead, SETTINGS).routeSets["r0" as ClusterId]?.rules).toHaveLength(1);
+    const blind = changeCluster(matching(), "r0", { features: ["weighted-split"] });
+    expect(planOf(blind, SETTINGS).routeSets["r0" as ClusterId]?.rules).toHaveLength(1);
+    expect(planOf(blind, SETTINGS).routeSets["r1" as ClusterId]?.rules).toHaveLength(2);
+    passes(dead);
+    passes(blind);
+  });
+
+  it("stands beside shares", () => {
+    const both = matching({ release: { ...FIVE_PER_CENT, matches: [CANARY] } });
+    expect(sent(both)).toEqual({ r0: 50, r1: 0, r2: 300, r3: 0, r4: 0 });
+    expect(planOf(both, SETTINGS).routeSets["r3" as ClusterId]?.rules).toHaveLength(2);
+    passes(both);
+  });
+
+  it("is refused while callers are where no mesh can match, and where its version runs nowhere", () => {
+    const declare = (state: FleetState, release: Release) =>
+      applyService(state, { kind: "apply-service", spec: { ...serviceOf(state).spec, release } }, SETTINGS);
+    const refused = declare(gray(), byMatch);
+    expect(refused).toMatchObject({
+      ok: false,
+      refusal: { code: "UNSUPPORTED_BY_MESH", field: "spec.release.matches" },
+    });
+    const other = { ...byMatch, matches: [{ version: "v9" as Version, headers: { a: "b" } }] };
+    expect(declare(matching(), other)).toMatchObject({
+      ok: false,
+      refusal: { code: "UNKNOWN_DESTINATION", field: "spec.release.matches[0].version" },
+    });
+    expect(declare(matching(), byMatch).ok).toBe(true);
   });
 });
 

@@ -92,8 +92,16 @@ const policy: fc.Arbitrary<ServicePolicy> = fc
   }));
 
 const release: fc.Arbitrary<Release> = fc
-  .record({ weight: fc.integer({ min: 1, max: 4_000 }), most: fc.integer({ min: 4_000, max: 10_000 }) })
-  .map(({ weight, most }) => ({ shares: { ["v2" as Version]: weight / 10_000 }, maxSourceShare: most / 10_000 }));
+  .record({
+    weight: fc.integer({ min: 1, max: 4_000 }),
+    most: fc.integer({ min: 4_000, max: 10_000 }),
+    headers: fc.dictionary(fc.constantFrom("x-canary", "x-team"), fc.constantFrom("", "1"), { noNullPrototype: true }),
+  })
+  .map(({ weight, most, headers }) => ({
+    shares: { ["v2" as Version]: weight / 10_000 },
+    maxSourceShare: most / 10_000,
+    ...(Object.keys(headers).length > 0 && { matches: [{ version: "v2" as Version, headers }] }),
+  }));
 
 const spec: fc.Arbitrary<ServiceSpec> = fc.record(
   {
@@ -273,6 +281,24 @@ describe("what a service declares to be planned by", () => {
       { ...TWO_MORE, release: { shareWeights: { v2: 600 }, maxSourceWeight: 500 } },
       "FIELD_INVALID",
       "release.max_source_weight",
+    ],
+    [
+      "a match of every request",
+      { ...TWO_MORE, release: { matches: [{ version: "v2" }] } },
+      "EMPTY_SELECTOR",
+      "release.matches[0].match.headers",
+    ],
+    [
+      "a header of no name",
+      { ...TWO_MORE, release: { matches: [{ version: "v2", match: { headers: { "X Canary": "1" } } }] } },
+      "FIELD_INVALID",
+      "release.matches[0].match.headers",
+    ],
+    [
+      "a match of nothing that runs",
+      { ...TWO_MORE, release: { matches: [{ version: "v9", match: { headers: { a: "1" } } }] } },
+      "UNKNOWN_DESTINATION",
+      "release.matches[0].version",
     ],
     ["a loss of nothing", { policy: { surviveLossOf: {} } }, "FIELD_REQUIRED", "policy.survive_loss_of"],
     [

@@ -19,6 +19,7 @@ import { labelsOf } from "../../io/yaml/fleet/clusters.ts";
 import { failoverOf, plainFailover } from "../../io/yaml/fleet/failover.ts";
 import { POSITIVE } from "../../io/yaml/fleet/measures.ts";
 import { labelValuesOf } from "../../io/yaml/fleet/policy.ts";
+import { matchesOf } from "../../io/yaml/fleet/release.ts";
 import { WEIGHT_TOTAL } from "../../model/destination.ts";
 import type { LabelValues } from "../../model/fleet-document.ts";
 import { badName } from "../../model/names.ts";
@@ -94,13 +95,18 @@ function toValues(labels: LabelValues = {}): Record<string, { values: string[] }
 
 /** Reads what versions beside the stable one get. */
 export function releaseOf(fields: Fields): MessageInitShape<typeof ReleaseSchema> {
+  const matches = matchesOf(fields, undefined);
   const shares = fields.optionalFields("shares");
-  fields.require("shares");
+  if (matches.length === 0) fields.require("shares");
   const weights = shares?.keys().map((version) => [version, shares.optionalParsed(version, SHARE) ?? 0] as const);
   const maxSourceWeight = fields.optionalParsed("maxSourceShare", SHARE);
   if (maxSourceWeight === 0) fields.refuse("WEIGHT_TYPE", "maxSourceShare", "is 0, which releases nothing");
   fields.done();
-  return { shareWeights: Object.fromEntries(weights ?? []), maxSourceWeight: maxSourceWeight ?? WEIGHT_TOTAL };
+  return {
+    shareWeights: Object.fromEntries(weights ?? []),
+    maxSourceWeight: maxSourceWeight ?? WEIGHT_TOTAL,
+    matches: matches.map(({ version, headers }) => ({ version, match: { headers: { ...headers } } })),
+  };
 }
 
 function lossesOf(fields: Fields): MessageInitShape<typeof LossPolicySchema> | undefined {
@@ -132,9 +138,14 @@ export function toPlanning({
   };
 }
 
-function toRelease({ shareWeights, maxSourceWeight }: Release): Readonly<Record<string, unknown>> {
+function toRelease({ shareWeights, maxSourceWeight, matches }: Release): Readonly<Record<string, unknown>> {
   const shares = Object.entries(shareWeights).map(([version, weight]) => [version, percent(weight)]);
-  return { shares: Object.fromEntries(shares) as unknown, maxSourceShare: percent(maxSourceWeight) };
+  const plain = matches.map(({ version, match }) => ({ version, headers: match?.headers }));
+  return {
+    ...(shares.length === 0 ? {} : { shares: Object.fromEntries(shares) as unknown }),
+    maxSourceShare: percent(maxSourceWeight),
+    ...(plain.length === 0 ? {} : { matches: plain }),
+  };
 }
 
 function toObjective({ objective }: Objective): unknown {

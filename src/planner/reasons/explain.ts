@@ -16,7 +16,7 @@ import { isInFlight } from "../wishes.ts";
 import { capacityTexts, fullnessOf, marginalOf, marginalText, roundingTexts } from "./fullness.ts";
 import type { Fullness } from "./fullness.ts";
 import { priceTexts } from "./price.ts";
-import { destinationsReasons, failoverReasons, localityReasons, releaseReasons } from "./preferences.ts";
+import { destinationsReasons, failoverReasons, localityReasons, matchReasons, releaseReasons } from "./preferences.ts";
 import { reserveTexts } from "./reserve.ts";
 import { tightestText } from "./transit.ts";
 import type { Transit } from "./transit.ts";
@@ -41,14 +41,23 @@ type Kind = Reason["kind"];
 export function explain(explanation: Explanation, planning: Planning): readonly Reason[] {
   const { source, split } = explanation.target;
   const named = [split, explanation.step.split, source.now ?? [], planning.service.pins[source.cluster] ?? []];
-  return destinationsIn(named).flatMap((destination) =>
-    inOrder(reasonsFor(destination, explanation, planning)).map(([kind, text]) => ({
-      cluster: source.cluster,
-      destination,
-      kind,
-      text,
-    })),
-  );
+  const matched = matchReasons(source, planning).map(([destination, text]): Reason => ({
+    cluster: source.cluster,
+    destination,
+    kind: "release",
+    text,
+  }));
+  return [
+    ...destinationsIn(named).flatMap((destination) =>
+      inOrder(reasonsFor(destination, explanation, planning)).map(([kind, text]) => ({
+        cluster: source.cluster,
+        destination,
+        kind,
+        text,
+      })),
+    ),
+    ...matched,
+  ];
 }
 
 /** The order of the model, in which they bind. */

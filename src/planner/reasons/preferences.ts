@@ -6,7 +6,9 @@ import { destinationsMaxOf } from "../capability.ts";
 import type { Offer } from "../eligible.ts";
 import { weightOf } from "../eligible.ts";
 import type { SourceOutlook } from "../outlook.ts";
+import { matchRulesOf } from "../match-rules.ts";
 import { orderText, policyOf } from "../policy.ts";
+import { sameValue } from "../same-value.ts";
 import type { Planning, Target } from "../target.ts";
 import { perCent, rpsText } from "./wording.ts";
 
@@ -65,6 +67,21 @@ function shareText(version: Version, share: number, { service, sources }: Planni
   const totalRps = free.reduce((sum, { demandRps }) => sum + demandRps, 0);
   const most = (service.spec.release?.maxSourceShare ?? 1) * WEIGHT_TOTAL;
   return `${version} gets ${perCent(share * WEIGHT_TOTAL)} of all ${rpsText(totalRps)}, of one source at most ${perCent(most)}`;
+}
+
+/** Where requests go that a release takes apart by their headers. */
+export function matchReasons(source: SourceOutlook, planning: Planning): readonly (readonly [Destination, string])[] {
+  const { matches = [] } = planning.service.spec.release ?? {};
+  const rules = matchRulesOf(source, planning);
+  return matches.flatMap(({ version, headers }) => {
+    const rule = rules.find(({ match }) => sameValue(match.headers, headers));
+    const [route] = rule?.routes ?? [];
+    if (route === undefined) return [];
+    const which = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+    return [
+      [route.destination, `requests with ${which.join(" and ")} go to ${version}, the nearest that serves it`],
+    ] as const;
+  });
 }
 
 /** That a route has no place for more destinations. */

@@ -106,6 +106,7 @@ function serviceOf(id: ServiceId, names: readonly ClusterId[]): fc.Arbitrary<Doc
         release: fc.record({
           shares: fc.double({ min: 0, max: 0.3, noNaN: true }).map((v2) => ({ v2: v2 + 0 }) as Record<Version, number>),
           maxSourceShare: fc.double({ min: 0.3, max: 1, noNaN: true }),
+          matches: fc.constant([{ version: "v2" as Version, headers: { "x-canary": "1" } }]),
         }),
       },
       {

@@ -106,8 +106,21 @@ const service = z.strictObject({
   policy: policy.optional(),
   release: z
     .strictObject({
-      shares: z.record(label, share).describe("version to share of all of the service's requests"),
+      shares: z.record(label, share).optional().describe("version to share of all of the service's requests"),
       maxSourceShare: share.optional().describe("most of one source's requests that one such version gets; default 1"),
+      matches: z
+        .array(
+          z.strictObject({
+            version: label,
+            headers: z
+              .record(z.string().regex(/^[a-z0-9-]{1,63}$/), z.string())
+              .describe("names in lower case to exact values; all must hold, at least one"),
+          }),
+        )
+        .optional()
+        .describe(
+          "requests that go to a version whatever the shares say; nobody knows how many, so a plan reckons none",
+        ),
     })
     .optional(),
 });
