@@ -35,7 +35,7 @@ export interface Decider {
   measured(
     state: FleetState,
     reports: ReadonlyMap<ClusterId, ClusterReport>,
-    context: { readonly settings: Settings; readonly learner: Learner },
+    context: { readonly settings: Settings; readonly learner: Learner; readonly fitsMax: number },
   ): Measured | undefined;
   /** Services to plan now: inputs moved, or what is in flight allows its next step. */
   dueServices(state: FleetState, observed: Observed, settings: Settings): readonly ServiceId[];

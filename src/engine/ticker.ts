@@ -25,6 +25,9 @@ export interface TickerParts {
   readonly reports: () => ReadonlyMap<ClusterId, ClusterReport>;
 }
 
+/** Fits of a destination's work in one turn, about a millisecond each: commands wait for no more. */
+const FITS_PER_TURN = 12;
+
 const NOTHING_MEASURED: Measured = { demandRps: {}, reported: {} };
 
 /**
@@ -45,7 +48,9 @@ export class Ticker {
     const { decider, settings, ledger } = this.#parts;
     const learner = this.#learner;
     // Verdicts may change because nothing comes any more, so that every turn looks, even without a new report.
-    const measured = decider.measured(ledger.state, this.#parts.reports(), { settings, learner }) ?? NOTHING_MEASURED;
+    const measured =
+      decider.measured(ledger.state, this.#parts.reports(), { settings, learner, fitsMax: FITS_PER_TURN }) ??
+      NOTHING_MEASURED;
     await this.#submit({ kind: "observe", observed: this.#parts.observed(), measured }, signal);
     await this.#submit({ kind: "tick", observed: this.#parts.observed() }, signal);
     if (!this.#isPlanning) void this.#planDue(signal);

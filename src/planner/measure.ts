@@ -22,11 +22,12 @@ type ReportedByService = Record<ServiceId, Record<DestinationKey, Reported>>;
 export function measured(
   state: FleetState,
   reports: ReadonlyMap<ClusterId, ClusterReport>,
-  { settings, learner = new Learner() }: Measuring,
+  { settings, learner = new Learner(), fitsMax }: Measuring,
 ): Measured | undefined {
   learner.heed(state, reports);
   // The newest of all reports says what time it is: the same reports, the same answer.
   const nowMs = Math.max(0, ...[...reports.values()].map(({ receivedAtMs }) => receivedAtMs));
+  const rounds = { learnRoundMs: settings.learnRoundMs, ...(fitsMax !== undefined && { fitsMax }) };
   const demandRps: Demand = {};
   const reported: ReportedByService = {};
   for (const report of [...reports.values()].toSorted((a, b) => compareNames(a.cluster, b.cluster))) {
@@ -37,7 +38,7 @@ export function measured(
   const found = {
     demandRps,
     reported,
-    ...withAnchors(learner.learned(state, nowMs, settings), { state, reported, atMs: nowMs }),
+    ...withAnchors(learner.learned(state, nowMs, rounds), { state, reported, atMs: nowMs }),
   };
   return Object.values(found).every((part) => Object.keys(part).length === 0) ? undefined : found;
 }
@@ -47,6 +48,8 @@ export interface Measuring {
   readonly settings: Settings;
   /** What is remembered of earlier reports; undefined: none are. */
   readonly learner?: Learner;
+  /** Fits of work after which no further destination is looked at this time; undefined: all are. */
+  readonly fitsMax?: number;
 }
 
 interface DemandContext {

@@ -1,5 +1,5 @@
 import type { Doubt, LearnedCapacity, LearnedDestination, LearnedWork } from "../../model/learned.ts";
-import type { Busy, Evidence } from "./evidence.ts";
+import type { Busy, Evidence, Latency } from "./evidence.ts";
 import { isRaisable, loweredTo, raisedTo } from "./capacity.ts";
 import type { Standing } from "./capacity.ts";
 import { PROOF_FACTOR, ceilingOf, trustedCapacity } from "./trust.ts";
@@ -12,6 +12,8 @@ export interface Recollection {
   readonly rounds: number;
   /** Slow mean of the capacity that rounds showed, requests per second, and how many are in it. */
   readonly slow?: { readonly capacityRps: number; readonly rounds: number };
+  /** Slow mean of how unsure rounds were of the capacity, as a share: a few looks alone may look surer than they are. */
+  readonly error?: number;
   /** Latencies of the last rounds by load. */
   readonly points: readonly Point[];
 }
@@ -36,14 +38,23 @@ export interface Learned {
   readonly recalled: Recollection;
 }
 
+/** What a round is looked at with. */
+export interface Context {
+  readonly given: Given;
+  readonly recalled: Recollection;
+  /** How work is fitted: nearly all of the time that learning takes, for whoever counts. */
+  readonly fit?: typeof fitWork;
+}
+
 interface Round extends Given {
+  readonly fit: typeof fitWork;
   readonly evidence: Evidence;
   readonly before: LearnedDestination;
   readonly recalled: Recollection;
 }
 
 /** Points that a fit looks at. */
-const POINTS_MAX = 8;
+const POINTS_MAX = 6;
 
 /**
  * What one round of reports teaches of one destination. The load is what callers sent, never what the destination says; its
@@ -53,9 +64,9 @@ const POINTS_MAX = 8;
 export function learnRound(
   before: LearnedDestination | undefined,
   evidence: Evidence,
-  { given, recalled }: { readonly given: Given; readonly recalled: Recollection },
+  { given, recalled, fit = fitWork }: Context,
 ): Learned {
-  const round: Round = { ...given, evidence, before: before ?? {}, recalled };
+  const round: Round = { ...given, fit, evidence: lessSure(evidence, recalled), before: before ?? {}, recalled };
   const isDoubtNew = isContradicted(round);
   const doubt = isDoubtNew ? nextDoubt(round) : round.before.doubt;
   const capacity = given.declaredRps === undefined ? capacityAfter(round, isDoubtNew) : undefined;
@@ -72,6 +83,15 @@ export function learnRound(
   const learned = work === undefined ? kept : { ...kept, work };
   const isSame = !isFaded && capacity === undefined && provenRps === undefined && !isDoubtNew && work === undefined;
   return { learned: isSame ? before : learned, recalled: { ...recollectionAfter(round, capacity), points } };
+}
+
+/** The median of few looks is less sure than their spread says, and few looks may lie close together by chance. */
+const MEDIAN_ERROR = 1.25;
+
+function lessSure(evidence: Evidence, { error = 0 }: Recollection): Evidence {
+  const { busy } = evidence;
+  if (busy === undefined) return evidence;
+  return { ...evidence, busy: { ...busy, error: MEDIAN_ERROR * Math.max(busy.error, error) } };
 }
 
 /** Full so far by what was learned, and yet hardly busy: what was learned is of other times. */
@@ -207,7 +227,7 @@ function movedTo(round: Round, standing: number | undefined): number | undefined
   if (worse === true || isFailing(round) || isDoubted(round) || !isRaisable(at)) return undefined;
   // Against the word stands what was claimed at first: each step up makes the two easier to tell apart.
   const claimed = Math.min(standing, round.before.anchorRps ?? standing);
-  const believed = waitsSpeakFor(pointsWith(round), [busy.capacityRps, claimed]);
+  const believed = waitsSpeakFor(pointsWith(round), [busy.capacityRps, claimed], round.fit);
   if (believed === claimed) return undefined;
   return raisedTo(at, { isConfirmed: believed !== undefined, mostRps: PROOF_FACTOR * loadRps });
 }
@@ -244,7 +264,8 @@ function provenAfter(round: Round, { isDoubtNew, capacity }: Outcome): number | 
   return PROOF_FACTOR * loadRps > ceilingRps * (1 + PROOF_BAND) ? loadRps : undefined;
 }
 
-/** Work is recorded anew when its latencies are off by more. */
+/** Work is fitted anew when a latency is off by more than this share, and recorded when its latencies are off by more. */
+const FORESEEN_BAND = 0.02;
 const WORK_BAND = 0.05;
 
 function workAfter(
@@ -257,16 +278,38 @@ function workAfter(
   if (latency === undefined || loadRps <= 0 || capacityRps === undefined)
     return { work: undefined, points: recalled.points };
   const points = pointsWith(round);
-  const work = fitWork(points, capacityRps)?.work;
-  if (work === undefined) return { work, points };
+  if (points === recalled.points) return { work: undefined, points };
+  const seen = { capacityRps, loadRps, latency };
+  if (before.work !== undefined && isForeseen(before.work, seen)) return { work: undefined, points };
+  const work = round.fit(points, capacityRps)?.work;
+  const isNews = work !== undefined && (before.work === undefined || areApart([before.work, work], seen));
+  return { work: isNews ? work : undefined, points };
+}
+
+interface Seen {
+  readonly capacityRps: number;
+  readonly loadRps: number;
+  readonly latency: Latency;
+}
+
+/** Whether what was known of the work says the latency that was seen: then there is nothing to learn. */
+function isForeseen(work: LearnedWork, { capacityRps, loadRps, latency }: Seen): boolean {
+  const expectedMs = latencyAt(work, capacityRps, loadRps);
+  return Math.abs(latency.ms - expectedMs) <= (FORESEEN_BAND + latency.error) * Math.max(latency.ms, expectedMs);
+}
+
+/** Fills at which two kinds of work are told apart: a place half full and one as full as plans make it. */
+const FILLS = [0.5, 0.9];
+
+function areApart([was, is]: readonly [LearnedWork, LearnedWork], { capacityRps, latency }: Seen): boolean {
   const band = WORK_BAND + CHANCE_DEVIATIONS * latency.error;
-  const isOff =
-    before.work === undefined ||
-    [0.5, 0.9].some((used) => {
-      const [was, is] = [before.work ?? work, work].map((one) => latencyAt(one, capacityRps, used * capacityRps));
-      return Math.abs((was ?? 0) - (is ?? 0)) > band * Math.max(was ?? 0, is ?? 0);
-    });
-  return { work: isOff ? work : undefined, points };
+  return FILLS.some((used) => {
+    const [wasMs, isMs] = [
+      latencyAt(was, capacityRps, used * capacityRps),
+      latencyAt(is, capacityRps, used * capacityRps),
+    ];
+    return Math.abs(wasMs - isMs) > band * Math.max(wasMs, isMs);
+  });
 }
 
 /** What work is fitted at: what utilisation says, unless it is doubted; then what the planner goes by. */
@@ -291,5 +334,6 @@ function recollectionAfter({ evidence, recalled }: Round, moved: LearnedCapacity
       ? busy.capacityRps
       : slow.capacityRps + SLOW_WEIGHT * (busy.capacityRps - slow.capacityRps);
   const rounds = moved !== undefined || slow === undefined ? 1 : slow.rounds + 1;
-  return { rounds: recalled.rounds + 1, slow: { capacityRps, rounds }, points };
+  const error = (1 - SLOW_WEIGHT) * (recalled.error ?? busy.error) + SLOW_WEIGHT * busy.error;
+  return { rounds: recalled.rounds + 1, slow: { capacityRps, rounds }, error, points };
 }

@@ -7,7 +7,6 @@ import type { ClusterId, ServiceId } from "../../model/ids.ts";
 import type { LearnedDestination } from "../../model/learned.ts";
 import type { ClusterReport, TrafficRow, WorkloadRow } from "../../model/report.ts";
 import { declaredCapacity } from "../../model/service.ts";
-import type { Settings } from "../../model/settings.ts";
 import { declaredRtt, knownRtt } from "../round-trip.ts";
 import { windowOf } from "../observed.ts";
 import { CallersBook, FRESH_MS } from "./book.ts";
@@ -20,6 +19,7 @@ import { evidenceIn } from "./evidence.ts";
 import type { Gathered } from "./evidence.ts";
 import { isRoundTripNews, NO_SAMPLES, roundTripOf, withSample } from "./round-trip.ts";
 import type { PairSamples } from "./round-trip.ts";
+import { fitWork } from "./work.ts";
 
 type Rows = { readonly traffic: readonly TrafficRow[]; readonly workloads: readonly WorkloadRow[] };
 
@@ -44,6 +44,22 @@ interface Pages {
   /** First row of each cluster's newest rows, to know them again: rows are replaced, never changed. */
   readonly seen: Map<string, object>;
 }
+
+interface DueRound {
+  readonly name: ServiceId;
+  readonly key: DestinationKey;
+  readonly notebook: Notebook;
+  readonly service: ServiceState;
+}
+
+/** How rounds are looked at. */
+export interface Rounds {
+  readonly learnRoundMs: number;
+  /** Fits of work after which no further round is looked at; undefined: none. A fit takes about a millisecond. */
+  readonly fitsMax?: number;
+}
+
+type Learned = Pick<Measured, "learned" | "rttMs">;
 
 /** Fewer requests give no latency worth a sample. */
 const TIMED_REQUESTS_MIN = 20;
@@ -75,25 +91,42 @@ export class Learner {
     return this.#services.get(service)?.demand.get(source);
   }
 
-  /** What the rounds that are over by now taught, where it is to be recorded. Each round is looked at once. */
-  learned(state: FleetState, nowMs: number, settings: Settings): Pick<Measured, "learned" | "rttMs"> {
+  /**
+   * What the rounds that are over by now taught, where it is to be recorded. Each round is looked at once, the longest open
+   * first, until so many fits of work were made: the others are a little longer.
+   */
+  learned(state: FleetState, nowMs: number, { learnRoundMs, fitsMax = Infinity }: Rounds): Learned {
     const learned: Record<ServiceId, Record<DestinationKey, LearnedDestination>> = {};
-    for (const [name, service] of [...state.services].toSorted(([a], [b]) => compareNames(a, b))) {
-      const pages = this.#pagesFor(name, service, nowMs);
-      if (pages === undefined) continue;
-      const found = [...pages.destinations]
-        .toSorted(([a], [b]) => compareNames(a, b))
-        .flatMap(([key, notebook]) => {
-          const next = learnedNow(key, notebook, { service, nowMs, roundMs: settings.learnRoundMs });
-          return next === undefined ? [] : [[key, next] as const];
-        });
-      if (found.length > 0) learned[name] = Object.fromEntries(found);
+    let fits = 0;
+    const fit: typeof fitWork = (points, capacityRps) => {
+      fits += 1;
+      return fitWork(points, capacityRps);
+    };
+    for (const { name, key, notebook, service } of this.#dueRounds(state, nowMs, learnRoundMs)) {
+      if (fits >= fitsMax) break;
+      const next = learnedNow(key, notebook, { service, nowMs, fit });
+      if (next !== undefined) learned[name] = { ...learned[name], [key]: next };
     }
     const rttMs = this.#roundTrips(state);
     return {
       ...(Object.keys(learned).length > 0 && { learned }),
       ...(Object.keys(rttMs).length > 0 && { rttMs }),
     };
+  }
+
+  #dueRounds(state: FleetState, nowMs: number, roundMs: number): readonly DueRound[] {
+    const due = [...state.services].flatMap(([name, service]) => {
+      const pages = this.#pagesFor(name, service, nowMs);
+      return [...(pages?.destinations ?? [])].flatMap(([key, notebook]) =>
+        nowMs - notebook.gathered.sinceMs < roundMs ? [] : [{ name, key, notebook, service }],
+      );
+    });
+    return due.toSorted(
+      (a, b) =>
+        a.notebook.gathered.sinceMs - b.notebook.gathered.sinceMs ||
+        compareNames(a.name, b.name) ||
+        compareNames(a.key, b.key),
+    );
   }
 
   #isNew({ cluster, traffic, workloads }: ClusterReport): boolean {
@@ -258,17 +291,16 @@ const FORGET_MS = 600_000;
 interface Now {
   readonly service: ServiceState;
   readonly nowMs: number;
-  readonly roundMs: number;
+  readonly fit: typeof fitWork;
 }
 
-/** Closes a destination's round if it is over, and says what is to be recorded. */
+/** Closes a destination's round, and says what is to be recorded. */
 function learnedNow(
   key: DestinationKey,
   notebook: Notebook,
-  { service, nowMs, roundMs }: Now,
+  { service, nowMs, fit }: Now,
 ): LearnedDestination | undefined {
   const { gathered } = notebook;
-  if (nowMs - gathered.sinceMs < roundMs) return undefined;
   const evidence = evidenceIn(gathered);
   notebook.gathered = { sinceMs: nowMs, looks: [], timed: [] };
   const given = givenOf(key, service, nowMs);
@@ -279,7 +311,7 @@ function learnedNow(
     return withoutWork(before);
   }
   if (evidence === undefined || given === undefined) return undefined;
-  const { learned, recalled } = learnRound(before, evidence, { given, recalled: notebook.recalled });
+  const { learned, recalled } = learnRound(before, evidence, { given, recalled: notebook.recalled, fit });
   notebook.recalled = recalled;
   return learned === before ? undefined : learned;
 }

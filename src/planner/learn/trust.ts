@@ -1,7 +1,7 @@
 import { serversFor } from "../../model/fleet-document.ts";
 import type { FleetState, Reported } from "../../model/fleet.ts";
 import type { ClusterId } from "../../model/ids.ts";
-import type { LearnedDestination } from "../../model/learned.ts";
+import type { LearnedCapacity, LearnedDestination } from "../../model/learned.ts";
 import type { QueueCurve } from "../../model/service.ts";
 
 /**
@@ -41,11 +41,16 @@ export function trustedCapacity(
 function learnedCapacity(learned: LearnedDestination | undefined, reported: Reported | undefined): number | undefined {
   const capacity = learned?.capacity;
   if (capacity === undefined || reported === undefined) return capacity?.rps;
-  const { rps, claimedRps = 0, readyEndpoints } = capacity;
-  if (claimedRps > 0 && reported.capacityRps !== undefined) return (rps * reported.capacityRps) / claimedRps;
+  const growth = growthOf(capacity, reported);
+  // Whose word was refuted once grows by what is learned alone.
+  return capacity.rps * (learned?.doubt === undefined ? growth : Math.min(1, growth));
+}
+
+function growthOf({ claimedRps = 0, readyEndpoints }: LearnedCapacity, reported: Reported): number {
+  if (claimedRps > 0 && reported.capacityRps !== undefined) return reported.capacityRps / claimedRps;
   // Without a ready endpoint it is not used at all, unless that is not believed: then it is what it was.
-  if (readyEndpoints === 0 || reported.readyEndpoints === 0) return rps;
-  return (rps * reported.readyEndpoints) / readyEndpoints;
+  if (readyEndpoints === 0 || reported.readyEndpoints === 0) return 1;
+  return reported.readyEndpoints / readyEndpoints;
 }
 
 /** The load-latency curve of a destination whose work was learned; undefined: it was not, or nobody knows its capacity. */

@@ -22,11 +22,23 @@ const CAPACITY_ERROR = 0.03;
 const WORK_DEVIATION = 1;
 const WAITING_DEVIATION = 0.5;
 
-/** Mean latency of a request, ms, where a destination of this capacity has this load. */
+/** Fullest at which the queue's formula is taken at its word; beyond, latencies go on as the optimiser has them. */
+const FULLEST = 0.98;
+
+/**
+ * Mean latency of a request, ms, where a destination of this capacity has this load: the optimiser's curve (M/G/c by
+ * Sakasegawa), without laying it out.
+ */
 export function latencyAt(work: LearnedWork, capacityRps: number, loadRps: number): number {
   const { meanWorkMs, squaredVariation } = work;
-  const curve = { kind: "queue", servers: serversFor(capacityRps, meanWorkMs), meanWorkMs, squaredVariation } as const;
-  return costAt(costCurveOf(curve), loadRps) / loadRps;
+  const servers = serversFor(capacityRps, meanWorkMs);
+  const used = loadRps / capacityRps;
+  if (used > FULLEST) {
+    const curve = { kind: "queue", servers, meanWorkMs, squaredVariation } as const;
+    return costAt(costCurveOf(curve), loadRps) / loadRps;
+  }
+  const exponent = Math.sqrt(2 * (Math.max(1, servers) + 1));
+  return meanWorkMs + (500 * (1 + squaredVariation) * used ** exponent) / ((1 - used) * loadRps);
 }
 
 /** The likeliest work at a capacity, and what speaks against it: squares of deviations, of the points and from what is usual. */
@@ -36,7 +48,7 @@ export interface Fit {
 }
 
 /** Works that are tried at first, from so small a share of the shortest latency up to the longest; then finer around the best. */
-const WORKS = 24;
+const WORKS = 16;
 const WORK_SHARE_MIN = 0.03;
 const REFINEMENTS = 3;
 const REFINED_WORKS = 5;
@@ -103,18 +115,22 @@ const DECIDED = 6;
  * Which of two capacities callers' waits speak for, whatever anybody claims; undefined while they look alike under both, as
  * they do far from full, and at one load.
  */
-export function waitsSpeakFor(points: readonly Point[], [a, b]: readonly [number, number]): number | undefined {
-  const [ofA, ofB] = [fitWork(points, a)?.misfit ?? 0, fitWork(points, b)?.misfit ?? 0];
+export function waitsSpeakFor(
+  points: readonly Point[],
+  [a, b]: readonly [number, number],
+  fit: typeof fitWork = fitWork,
+): number | undefined {
+  const [ofA, ofB] = [fit(points, a)?.misfit ?? 0, fit(points, b)?.misfit ?? 0];
   if (Math.abs(ofA - ofB) < DECIDED) return undefined;
   return ofA < ofB ? a : b;
 }
 
 const HALVINGS = 40;
 
-/** Fullest that a latency is read as: beyond it every capacity looks alike. */
-const FULLEST = 0.98;
-
-/** The capacity at which this work shows this latency at this load: what callers' waiting says, whatever anybody claims. */
+/**
+ * The capacity at which this work shows this latency at this load: what callers' waiting says, whatever anybody claims. Fuller
+ * than `FULLEST` every capacity looks alike.
+ */
 export function capacityByLatency(work: LearnedWork, { loadRps, latencyMs }: Omit<Point, "error">): number {
   let [low, high] = [0, FULLEST];
   for (let halving = 0; halving < HALVINGS; halving += 1) {

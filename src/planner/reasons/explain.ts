@@ -18,6 +18,7 @@ import type { Fullness } from "./fullness.ts";
 import { priceTexts } from "./price.ts";
 import { destinationsReasons, failoverReasons, localityReasons, matchReasons, releaseReasons } from "./preferences.ts";
 import { reserveTexts } from "./reserve.ts";
+import { capacityOriginText } from "./learned.ts";
 import { tightestText } from "./transit.ts";
 import type { Transit } from "./transit.ts";
 import { ceilingText, lossText, perCent, placementText, rpsText } from "./wording.ts";
@@ -193,7 +194,8 @@ function placedReasons(offer: Offer | undefined, explanation: Explanation, plann
   const { descent } = target;
   const fullness = fullnessFor(offer, explanation, planning);
   const costText = (totalMs: number): string => marginalText(marginalOf(totalMs, offer, { fullness, planning }));
-  const context = { offer, source: target.source, utilisationMax, isolation, factor, descent, costText };
+  const originText = capacityOriginText(planning.service, offer.destination);
+  const context = { offer, source: target.source, utilisationMax, isolation, factor, originText, descent, costText };
   const settled = target.placements.filter(({ destination }) => keyOf(destination) === offer.key);
   const rescued = (emergency?.placements ?? []).filter(({ destination }) => keyOf(destination) === offer.key);
   return [

@@ -54,6 +54,8 @@ export interface PlacementContext {
   readonly isolation: ServicePolicy["isolation"];
   /** How far thresholds of the version had to be raised; undefined: not at all. */
   readonly factor: number | undefined;
+  /** Where the capacity comes from, to follow it; empty: nothing is to be said of that. */
+  readonly originText: string;
   /** Why the optimum was not to be had; undefined: it was, or nobody asked for it. */
   readonly descent: Descent | undefined;
   /** What one more request costs at the offer, by part, as far as it was weighed. */
@@ -133,11 +135,11 @@ function mostRps({ offer, utilisationMax, factor = 1 }: PlacementContext): numbe
 }
 
 function roomText(context: PlacementContext): string {
-  const { offer, utilisationMax, factor } = context;
+  const { offer, utilisationMax, factor, originText } = context;
   if (offer.capacityRps === undefined) return "its capacity is not known";
   const most = mostRps(context);
   const raised = factor === undefined ? "" : `, raised ${round(factor)} times because demand exceeds all there is`;
-  return `it takes ${rpsText(most)} (${perCent(utilisationMax * 10_000)} of ${rpsText(offer.capacityRps)}${raised})`;
+  return `it takes ${rpsText(most)} (${perCent(utilisationMax * 10_000)} of ${rpsText(offer.capacityRps)}${originText}${raised})`;
 }
 
 /** What keeps a destination from getting more. */
