@@ -17,9 +17,13 @@ export interface Share {
  * service, so that no cluster gets the odd basis point of all of them.
  */
 export function apportion(shares: readonly Share[], service: ServiceId): Split {
+  const [only] = shares;
+  // Most sources send everything to one destination.
+  if (shares.length === 1 && only !== undefined && only.amount > 0)
+    return [{ destination: only.destination, weight: WEIGHT_TOTAL }];
   const merged = mergedShares(shares);
   const amounts = merged.map(({ amount }) => amount);
-  const weights = largestRemainder(WEIGHT_TOTAL, amounts, ranksOf(merged, service));
+  const weights = largestRemainder(WEIGHT_TOTAL, amounts, () => ranksOf(merged, service));
   return splitOf(merged.map(({ destination }, index) => ({ destination, weight: weights[index] ?? 0 })));
 }
 
@@ -84,12 +88,22 @@ function partsOf(
     .filter(({ gap }) => gap * sign > 0)
     .map(({ destination, gap }) => ({ destination, amount: gap * sign }));
   const amounts = sided.map(({ amount }) => amount);
-  const parts = largestRemainder(moved, amounts, ranksOf(sided, service));
+  const parts = largestRemainder(moved, amounts, () => ranksOf(sided, service));
   return new Map(sided.map(({ destination }, index) => [keyOf(destination), parts[index] ?? 0]));
 }
 
-/** Whole numbers in proportion to `amounts` that sum to `total`; equal remainders go to the smaller rank. */
-function largestRemainder(total: number, amounts: readonly number[], ranks: readonly number[]): readonly number[] {
+/**
+ * Whole numbers in proportion to `amounts` that sum to `total`; equal remainders go to the smaller rank.
+ *
+ * @param ranksOfAll - asked for only where remainders are equal, which is seldom.
+ */
+function largestRemainder(
+  total: number,
+  amounts: readonly number[],
+  ranksOfAll: () => readonly number[],
+): readonly number[] {
+  let ranks: readonly number[] | undefined;
+  const rankOf = (index: number): number => (ranks ??= ranksOfAll())[index] ?? 0;
   const sum = amounts.reduce((so, amount) => so + amount, 0);
   if (total === 0) return amounts.map(() => 0);
   assert(sum > 0, "something is there to be apportioned");
@@ -98,29 +112,35 @@ function largestRemainder(total: number, amounts: readonly number[], ranks: read
   const missing = total - whole.reduce((so, part) => so + part, 0);
   const byRemainder = exact
     .map((share, index) => ({ index, remainder: share - Math.floor(share) }))
-    .toSorted((a, b) => b.remainder - a.remainder || (ranks[a.index] ?? 0) - (ranks[b.index] ?? 0));
+    .toSorted((a, b) => b.remainder - a.remainder || rankOf(a.index) - rankOf(b.index));
   const rounded = new Set(byRemainder.slice(0, missing).map(({ index }) => index));
   return whole.map((part, index) => (rounded.has(index) ? part + 1 : part));
 }
 
 function ranksOf(shares: readonly Share[], service: ServiceId): readonly number[] {
-  const order = shares
-    .map(({ destination }, index) => ({ index, key: keyOf(destination) }))
-    .toSorted((a, b) => compareTies(service, a.key, b.key));
-  const ranks = shares.map(() => 0);
-  for (const [rank, { index }] of order.entries()) ranks[index] = rank;
-  return ranks;
+  const keys = shares.map(({ destination }) => keyOf(destination));
+  const order = new Map(inTieOrder(service, keys).map((key, rank) => [key, rank]));
+  return keys.map((key) => order.get(key) ?? 0);
 }
 
-/** Orders names in a way that is fixed for one service and differs between services. */
-export function compareTies(service: ServiceId, a: string, b: string): number {
-  return seedOf(service, a) - seedOf(service, b) || compareNames(a, b);
+/** Different names in an order that is fixed for one service and differs between services. */
+export function inTieOrder<K extends string>(service: ServiceId, names: readonly K[]): readonly K[] {
+  return names
+    .map((name) => ({ name, seed: seedOf(service, name) }))
+    .toSorted((a, b) => a.seed - b.seed || compareNames(a.name, b.name))
+    .map(({ name }) => name);
 }
 
 /** FNV-1a, 32 bits, over both names: spreads ties evenly; nothing depends on its strength. */
 function seedOf(service: ServiceId, name: string): number {
+  const text = `${service}\n${name}`;
   let hash = 0x811c9dc5;
-  for (const char of `${service}\n${name}`) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const point = text.codePointAt(at) ?? 0;
+    hash = Math.imul(hash ^ point, 0x01000193) >>> 0;
+    // A character beyond the first 65 536 takes two places.
+    if (point > 0xffff) at += 1;
+  }
   return hash;
 }
 

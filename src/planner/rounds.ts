@@ -2,7 +2,7 @@ import type { DestinationKey } from "../model/destination.ts";
 import type { ClusterId, Version } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
 import type { Flow, Problem } from "./allocate.ts";
-import { compareTies } from "./apportion.ts";
+import { inTieOrder } from "./apportion.ts";
 import { rankOf } from "./bounds.ts";
 import { farMs } from "./cost.ts";
 import type { Offer } from "./eligible.ts";
@@ -42,7 +42,7 @@ export interface Table {
 
 export function tableOf({ service, stableVersion, sources }: Problem): Table {
   const keys = new Set(sources.flatMap(({ offers }) => offers.map(({ key }) => key)));
-  const ranked = [...keys].toSorted((a, b) => compareTies(service, a, b));
+  const ranked = inTieOrder(service, [...keys]);
   return {
     stableVersion,
     offers: new Map(sources.map(({ cluster, offers }) => [cluster, offers])),
