@@ -9,7 +9,7 @@ export class Stretches {
 
   /** What a work comes to. Rejects when the signal is aborted. */
   async of<T>(work: Generator<unknown, T, undefined>, signal?: AbortSignal): Promise<T> {
-    return this.watched(work, { signal, onTurn: async () => undefined });
+    return this.watched(work, { signal, onTurn: () => undefined });
   }
 
   /** The same; whenever others had their turn, `onTurn` is told what the work yielded last, if anything. */
@@ -20,7 +20,7 @@ export class Stretches {
       news = step.value ?? news;
       if (performance.now() - this.#since < STRETCH_MS) continue;
       await othersTurn(undefined, { signal });
-      if (news !== undefined) await onTurn(news);
+      if (news !== undefined) onTurn(news);
       this.#since = performance.now();
     }
   }
@@ -28,5 +28,5 @@ export class Stretches {
 
 interface Watching<Y> {
   readonly signal: AbortSignal | undefined;
-  readonly onTurn: (news: Y) => Promise<void>;
+  readonly onTurn: (news: Y) => void;
 }
