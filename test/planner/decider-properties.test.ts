@@ -5,6 +5,7 @@ import { keyOf } from "../../src/model/destination.ts";
 import type { Weighted } from "../../src/model/destination.ts";
 import { EVENT_KINDS } from "../../src/model/event.ts";
 import { EMPTY_FLEET } from "../../src/model/fleet.ts";
+import type { ServicePolicy } from "../../src/model/fleet-document.ts";
 import type { FleetState } from "../../src/model/fleet.ts";
 import type { ServiceId, ShiftId } from "../../src/model/ids.ts";
 import { ShardedMap } from "../../src/model/sharded-map.ts";
@@ -12,6 +13,7 @@ import { decide } from "../../src/planner/decide.ts";
 import { evolve } from "../../src/planner/evolve.ts";
 import { ruleAgainst } from "../../src/planner/policy.ts";
 import { decodeSnapshot, encodeSnapshot } from "../../src/wire/snapshot.ts";
+import { preferences, releases } from "./arbitrary-preferences.ts";
 import { ANA, aGreeting, aRegistration, aShift, aSpec, cluster, Play, secretHash } from "./play.ts";
 import type { Troubles } from "./play.ts";
 
@@ -79,23 +81,37 @@ function keepCommand(who: string, what: string, force: "yes" | "no"): Command {
   return { kind: "drain-cluster", cluster: found, drain };
 }
 
-const policies = fc.option(
-  fc.record({
-    isolation: fc.constantFrom("none" as const, "none" as const, "nearest" as const, "strict" as const),
-    requiredLabels: fc.constantFrom({}, {}, { region: "europe" }, { zone: "a" }),
-    deniedClusters: fc.subarray(NAMES.map(cluster), { maxLength: 2 }),
-    maxShare: fc.constantFrom(1, 1, 0.5),
-    surviveLossOf: fc.constant("none" as const),
-  }),
+const policies: fc.Arbitrary<ServicePolicy | undefined> = fc.option(
+  fc
+    .tuple(
+      fc.record({
+        isolation: fc.constantFrom("none" as const, "none" as const, "nearest" as const, "strict" as const),
+        requiredLabels: fc.constantFrom({}, {}, { region: "europe" }, { zone: "a" }),
+        deniedClusters: fc.subarray(NAMES.map(cluster), { maxLength: 2 }),
+        maxShare: fc.constantFrom(1, 1, 0.5),
+        surviveLossOf: fc.constant("none" as const),
+      }),
+      fc.oneof(fc.constant<Partial<ServicePolicy>>({}), preferences),
+    )
+    .map(([policy, preferred]) => ({
+      ...policy,
+      ...preferred,
+      // An order is refused beside isolation.
+      ...(preferred.failover !== undefined && { isolation: "none" as const }),
+    })),
   { nil: undefined },
 );
 
 const declaring: fc.Arbitrary<Move> = fc
-  .tuple(service, places, fc.boolean(), policies)
-  .map(([id, where, isDeleted, policy]) => ({
+  .tuple(service, places, fc.boolean(), policies, fc.option(releases, { nil: undefined }))
+  .map(([id, where, isDeleted, policy, release]) => ({
     command: () => {
       if (isDeleted && where.length < 3) return { kind: "delete-service", service: id, force: "no" };
-      const bound = policy === undefined ? {} : { policy };
+      const isRunning = where.some((place) => place.endsWith("/v2"));
+      const bound = {
+        ...(policy !== undefined && { policy }),
+        ...(release !== undefined && isRunning && { release }),
+      };
       return { kind: "apply-service", spec: aSpec(where, { service: id, pace: PACE, ...bound }) };
     },
   }));
