@@ -13,7 +13,7 @@ async function main(): Promise<void> {
 async function serveWorkload({ name, address }: DemoCluster, workload: DemoWorkload): Promise<void> {
   const { service, version, port, workers, serviceTimeMs, work = "constant", reportsUtilisation = false } = workload;
   await startSampleBackend({
-    protocol: service === "shop/checkout" ? "http" : "grpc",
+    protocol: service === "shop/greeter" ? "grpc" : "http",
     address,
     port,
     answer: JSON.stringify({ cluster: name, version }),

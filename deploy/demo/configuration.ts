@@ -43,6 +43,9 @@ export interface PlannerPlace {
   readonly settings: Partial<Settings>;
 }
 
+/** Half as many requests make a window as in production: the demo's callers are few. */
+export const DEMO_REPORT = { requestsEnough: 50 } as const;
+
 /** Makes the fleet's CA, NATS accounts and first operator, and one configuration per planner replica. */
 export async function writePlannerFiles({ folder, host, settings }: PlannerPlace): Promise<PlannerFiles> {
   const fleet = join(folder, "fleet");
@@ -144,6 +147,7 @@ function agentConfig({ address, workloads }: DemoCluster, mode: "envoy" | "proxy
     gateway: { address, port: gatewayPort },
     endpointsFile: "endpoints.yaml",
     bakeMs: 1_500,
+    report: DEMO_REPORT,
     mesh: { kind: "envoy", address, envoys: mode === "envoy" ? 1 : 0, xds: { address, port: PORTS.ads } },
   };
 }

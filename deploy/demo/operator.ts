@@ -30,6 +30,7 @@ export const METHODS = {
   getShift: SHIFTS.getShift,
   getStatus: STATUS.getStatus,
   getPlan: PLANS.getPlan,
+  explainPlan: PLANS.explainPlan,
 } as const;
 
 type Unary = (

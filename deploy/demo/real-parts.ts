@@ -23,7 +23,12 @@ export async function findParts(say: (line: string) => void): Promise<RealParts>
       ...(envoy === undefined ? {} : { envoy: envoy.version }),
       node: process.versions.node,
     },
-    leftOut: envoy === undefined ? ["Envoy: only proxyless gRPC callers take part, and no round trip is added"] : [],
+    leftOut:
+      envoy === undefined
+        ? [
+            "Envoy: only proxyless gRPC callers take part, no round trip is added, and there is no hot-spot and no price",
+          ]
+        : [],
   };
 }
 

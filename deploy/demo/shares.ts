@@ -1,5 +1,6 @@
 import { METHODS } from "./operator.ts";
-import type { Check, Play, Shares } from "./play.ts";
+import type { Check, Latencies, Play, Shares } from "./play.ts";
+import { predict, type Prediction } from "./prediction.ts";
 import type { Selection } from "./tally.ts";
 import { pause } from "./waiting.ts";
 
@@ -32,10 +33,11 @@ export function observedShares(play: Play, selection: Selection, sources: readon
   );
 }
 
-/** Intended and observed shares over one window, with what they claim. */
+/** Intended and observed shares over one window, with what they claim, and predicted and observed latencies. */
 export interface Measured {
   readonly intended: Shares;
   readonly observed: Shares;
+  readonly latencies: Latencies;
   readonly checks: readonly Check[];
 }
 
@@ -48,10 +50,30 @@ export async function measure(play: Play, sources: readonly string[], windowMs: 
     const counted = { fromMs: Date.now(), untilMs: Date.now() + windowMs };
     await pause(windowMs + 300);
     const both = aligned(await intendedShares(play, sources), observedShares(play, counted, sources));
+    const latencies = latenciesOf(play, { ...counted, sources }, await predict(play));
     const checks = sharesMatch(play, counted, both);
-    if (window === WINDOWS_MAX || checks.every(({ holds }) => holds)) return { ...both, checks };
+    if (window === WINDOWS_MAX || checks.every(({ holds }) => holds)) return { ...both, latencies, checks };
     play.say("observed shares are not the intended ones yet; counting again");
   }
+}
+
+/** Predicted latencies beside those that callers saw, by source. */
+export function latenciesOf(
+  play: Play,
+  selection: Selection & { readonly sources: readonly string[] },
+  { latencyMs }: Prediction,
+): Latencies {
+  return Object.fromEntries(
+    selection.sources.map((source) => {
+      const { meanLatencyMs } = play.tally.count({ ...selection, sources: [source], service: play.service });
+      return [source, { predictedMs: rounded(latencyMs[source] ?? 0), observedMs: rounded(meanLatencyMs) }];
+    }),
+  );
+}
+
+/** To a tenth of a millisecond. */
+function rounded(ms: number): number {
+  return Number(ms.toFixed(1));
 }
 
 /** Gives both sides the same keys, so that a missing share reads as the zero it is. */

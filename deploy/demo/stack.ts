@@ -1,11 +1,12 @@
 import { connect } from "node:net";
-import { request } from "node:http";
+import { request, type RequestOptions } from "node:http";
 import { join } from "node:path";
 import { proxylessBootstrap } from "../../agents/mesh/envoy/bootstrap.ts";
 import type { ClusterId } from "../../src/model/ids.ts";
 import { DEMO_SETTINGS, invitationFor, REPLICAS, writeClusterFiles, writePlannerFiles } from "./configuration.ts";
 import type { ClusterFiles, PlannerFiles } from "./configuration.ts";
 import { METHODS, Operator } from "./operator.ts";
+import type { RandomArrivals } from "./pacer.ts";
 import { Processes, tailOf, type DemoProcess, type ProcessSpec } from "./processes.ts";
 import type { RealParts } from "./real-parts.ts";
 import type { Tally } from "./tally.ts";
@@ -17,6 +18,10 @@ const ROOT = join(import.meta.dirname, "../..");
 /** Requests per second of one cluster's callers. */
 const HTTP_RPS = 70;
 const PROXYLESS_RPS = 30;
+/** Those who search. */
+export const SEARCH_RPS = { "eu-west": 35, "us-east": 20, "ap-south": 20 } as const;
+/** Seed of those who search every day. */
+const EVERYDAY = 1;
 /** Without Envoy the proxyless callers carry the play alone. */
 const PROXYLESS_ALONE_RPS = 70;
 
@@ -103,20 +108,39 @@ export class Stack {
     this.#startAgent(this.#cluster(name));
   }
 
-  /** Load generators of one cluster: HTTP through its Envoy, and in us-east proxyless gRPC beside it. */
+  /** Load generators of one cluster: HTTP through its Envoy for both services, and in us-east proxyless gRPC beside it. */
   startCallers(name: string): void {
     const { address } = this.#cluster(name);
     if (this.#options.parts.envoy !== undefined) {
-      this.#startCaller(`${name}-callers`, "load-http.ts", [name, address, String(HTTP_RPS)]);
+      const args = [name, address, String(PORTS.checkout), "shop/checkout", String(HTTP_RPS)];
+      this.#startCaller(`${name}-callers`, "load-http.ts", args);
+      this.startSearchers(name, { rps: SEARCH_RPS[this.#cluster(name).name], seed: EVERYDAY });
     }
     if (this.#options.parts.envoy === undefined || name === "us-east") this.#startProxyless(name);
   }
 
+  /** Callers of shop/search in one cluster, at random, through its Envoy; the seed tells apart several groups of them. */
+  startSearchers(name: string, { rps, seed }: RandomArrivals): void {
+    const { address } = this.#cluster(name);
+    const args = [name, address, String(PORTS.search), "shop/search", String(rps), String(seed)];
+    this.#startCaller(`${name}-searchers-${seed}`, "load-http.ts", args);
+  }
+
+  async endSearchers(name: string, { seed }: Pick<RandomArrivals, "seed">): Promise<void> {
+    await this.#kill(`${name}-searchers-${seed}`);
+  }
+
+  /** Whether HTTP callers take part. */
+  get hasEnvoy(): boolean {
+    return this.#options.parts.envoy !== undefined;
+  }
+
   /** Waits until a request through the cluster's Envoy is answered. */
-  async awaitTraffic(name: string): Promise<void> {
+  async awaitTraffic(name: string, service: "checkout" | "search"): Promise<void> {
     const { address } = this.#cluster(name);
     if (this.#options.parts.envoy === undefined) return;
-    await this.#watched(`an answer through ${name}'s Envoy`, async () => await answers(address), 20_000);
+    const target = { host: address, port: PORTS[service], headers: { host: `${service}.shop` } };
+    await this.#watched(`an answer through ${name}'s Envoy`, async () => await answers(target), 20_000);
   }
 
   /** What to type in another terminal. */
@@ -258,15 +282,12 @@ async function canConnect(address: string, port: number): Promise<true | undefin
   });
 }
 
-async function answers(address: string): Promise<true | undefined> {
+async function answers(target: RequestOptions): Promise<true | undefined> {
   return await new Promise((resolve) => {
-    const asking = request(
-      { host: address, port: PORTS.checkout, path: "/", headers: { host: "checkout.shop" }, timeout: 1_000 },
-      (response) => {
-        response.resume();
-        response.once("end", () => resolve(response.statusCode === 200 ? true : undefined));
-      },
-    );
+    const asking = request({ ...target, path: "/", timeout: 1_000 }, (response) => {
+      response.resume();
+      response.once("end", () => resolve(response.statusCode === 200 ? true : undefined));
+    });
     asking.once("timeout", () => asking.destroy());
     asking.once("error", () => resolve(undefined));
     asking.end();

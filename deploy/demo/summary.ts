@@ -1,4 +1,4 @@
-import type { Chapter, Check, Outcome, Shares } from "./play.ts";
+import type { Chapter, Check, Latencies, Outcome, Phase, Shares } from "./play.ts";
 import { percent } from "./shares.ts";
 import type { Counted } from "./tally.ts";
 
@@ -11,6 +11,13 @@ export interface ChapterSummary {
   readonly failed: number;
   readonly intended?: Shares;
   readonly observed?: Shares;
+  /** Mean latency of each source's requests, predicted and observed. */
+  readonly latencies?: Latencies;
+  /** Stretches of a chapter that has several, each with shares, latencies and loads of its own. */
+  readonly phases?: readonly Phase[];
+  readonly tookMs?: Readonly<Record<string, number>>;
+  /** Lines of `weir plan explain` that say why. */
+  readonly explained?: readonly string[];
   readonly recoveryMs?: number;
   /** Claims that did not hold, with what was seen; absent when all held. */
   readonly broken?: readonly string[];
@@ -57,6 +64,10 @@ export function judge(
     failed,
     ...(outcome.intended === undefined ? {} : { intended: outcome.intended }),
     ...(outcome.observed === undefined ? {} : { observed: outcome.observed }),
+    ...(outcome.latencies === undefined ? {} : { latencies: outcome.latencies }),
+    ...(outcome.phases === undefined ? {} : { phases: outcome.phases }),
+    ...(outcome.tookMs === undefined ? {} : { tookMs: outcome.tookMs }),
+    ...(outcome.explained === undefined ? {} : { explained: outcome.explained }),
     ...(outcome.recoveryMs === undefined ? {} : { recoveryMs: outcome.recoveryMs }),
     ...(broken.length === 0 ? {} : { broken }),
   };
@@ -64,7 +75,16 @@ export function judge(
 
 /** The summary as a table for people. */
 export function tableOf(summary: Summary): string {
-  const header = ["chapter", "", "seconds", "requests", "failed", "recovered in", "intended → observed"];
+  const header = [
+    "chapter",
+    "",
+    "seconds",
+    "requests",
+    "failed",
+    "recovered in",
+    "mean ms predicted → observed",
+    "share intended → observed",
+  ];
   const rows = summary.chapters.map((chapter) => [
     chapter.name,
     chapter.ok ? "ok" : "BROKEN",
@@ -72,6 +92,7 @@ export function tableOf(summary: Summary): string {
     String(chapter.requests),
     String(chapter.failed),
     chapter.recoveryMs === undefined ? "" : `${chapter.recoveryMs} ms`,
+    latenciesOf(chapter),
     sharesOf(chapter),
   ]);
   return [header, ...rows].map((row) => alignRow(row, [header, ...rows])).join("\n");
@@ -83,6 +104,13 @@ function alignRow(row: readonly string[], all: readonly (readonly string[])[]): 
     return column >= 2 && column <= 5 ? cell.padStart(width) : cell.padEnd(width);
   });
   return cells.join("  ").trimEnd();
+}
+
+function latenciesOf({ latencies }: ChapterSummary): string {
+  const sources = Object.entries(latencies ?? {});
+  return sources
+    .map(([source, { predictedMs, observedMs }]) => `${source} ${predictedMs.toFixed(0)} → ${observedMs.toFixed(0)}`)
+    .join(", ");
 }
 
 function sharesOf({ intended, observed }: ChapterSummary): string {

@@ -1,6 +1,8 @@
+import type { QueueCurve } from "../../src/model/service.ts";
+
 /** One sample workload: a version of a service in a cluster. */
 export interface DemoWorkload {
-  readonly service: "shop/checkout" | "shop/greeter";
+  readonly service: "shop/checkout" | "shop/greeter" | "shop/search";
   readonly version: string;
   readonly port: number;
   /** Requests it works on at once; more wait in its queue. */
@@ -33,6 +35,7 @@ export interface Topology {
 export const PORTS = {
   checkout: 8080,
   greeter: 8081,
+  search: 8082,
   /** Where other clusters knock: the static listener that adds the declared round trip, then passes to `gateway`. */
   wan: 15443,
   gateway: 15444,
@@ -46,17 +49,32 @@ export const PORTS = {
   plannerHttp: 7430,
 } as const;
 
-/** Declared round trips in ms, each pair once. The demo adds them as real delay. */
-const ROUND_TRIPS_MS: readonly (readonly [DemoCluster["name"], DemoCluster["name"], number])[] = [
-  ["eu-west", "us-east", 40],
-  ["ap-south", "eu-west", 60],
-  ["ap-south", "us-east", 90],
+interface Way {
+  readonly rttMs: number;
+  readonly egressDollarsPerGb: number;
+}
+
+/** Declared round trips, which the demo adds as real delay, and prices of a gigabyte. Each pair once. */
+const WAYS: readonly (readonly [DemoCluster["name"], DemoCluster["name"], Way])[] = [
+  // Near, but two providers' nets meet there.
+  ["eu-west", "us-east", { rttMs: 40, egressDollarsPerGb: 0.09 }],
+  ["ap-south", "eu-west", { rttMs: 60, egressDollarsPerGb: 0.09 }],
+  ["ap-south", "us-east", { rttMs: 90, egressDollarsPerGb: 0.01 }],
 ];
 
 /** Declared round trip between two clusters, in ms. */
 export function roundTripMs(a: string, b: string): number {
-  const found = ROUND_TRIPS_MS.find(([x, y]) => (x === a && y === b) || (x === b && y === a));
-  if (found === undefined) throw new Error(`no round trip declared between ${a} and ${b}`);
+  return wayBetween(a, b).rttMs;
+}
+
+/** Declared price of a gigabyte between two clusters, in dollars. It weighs nothing until a service says how large its answers are. */
+export function egressDollarsPerGb(a: string, b: string): number {
+  return wayBetween(a, b).egressDollarsPerGb;
+}
+
+function wayBetween(a: string, b: string): Way {
+  const found = WAYS.find(([x, y]) => (x === a && y === b) || (x === b && y === a));
+  if (found === undefined) throw new Error(`no way declared between ${a} and ${b}`);
   return found[2];
 }
 
@@ -70,6 +88,16 @@ const CHECKOUT_V1: DemoWorkload = {
 const CHECKOUT_V2: DemoWorkload = { ...CHECKOUT_V1, version: "v2", port: 9002 };
 const GREETER_V1: DemoWorkload = { ...CHECKOUT_V1, service: "shop/greeter", port: 9011, serviceTimeMs: 5 };
 
+/** Requests that take their time, each another: where many come, they wait. 100 a second at most. */
+const SEARCH_V1: DemoWorkload = {
+  service: "shop/search",
+  version: "v1",
+  port: 9021,
+  workers: 8,
+  serviceTimeMs: 80,
+  work: "exponential",
+};
+
 /** Lays a demo out over the loopback block 127.`block`.0.0/16. */
 export function topologyAt(block: number): Topology {
   const at = (n: number): string => `127.${block}.${n}.1`;
@@ -77,9 +105,9 @@ export function topologyAt(block: number): Topology {
     block,
     controlAddress: at(0),
     clusters: [
-      { name: "eu-west", address: at(1), workloads: [CHECKOUT_V1, CHECKOUT_V2, GREETER_V1] },
-      { name: "us-east", address: at(2), workloads: [CHECKOUT_V1, GREETER_V1] },
-      { name: "ap-south", address: at(3), workloads: [CHECKOUT_V1, GREETER_V1] },
+      { name: "eu-west", address: at(1), workloads: [CHECKOUT_V1, CHECKOUT_V2, GREETER_V1, SEARCH_V1] },
+      { name: "us-east", address: at(2), workloads: [CHECKOUT_V1, GREETER_V1, SEARCH_V1] },
+      { name: "ap-south", address: at(3), workloads: [CHECKOUT_V1, GREETER_V1, SEARCH_V1] },
     ],
   };
 }
@@ -87,4 +115,14 @@ export function topologyAt(block: number): Topology {
 /** Requests per second that a workload can serve. */
 export function capacityRps(workload: DemoWorkload): number {
   return (workload.workers * 1_000) / workload.serviceTimeMs;
+}
+
+/** A workload as the queue that it is, for its declaration. */
+export function curveOf({ workers, serviceTimeMs, work = "constant" }: DemoWorkload): QueueCurve {
+  return {
+    kind: "queue",
+    servers: workers,
+    meanWorkMs: serviceTimeMs,
+    squaredVariation: work === "constant" ? 0 : 1,
+  };
 }

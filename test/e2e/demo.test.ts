@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Summary } from "../../deploy/demo/summary.ts";
+import type { ChapterSummary, Summary } from "../../deploy/demo/summary.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -52,6 +52,50 @@ function commandLine(pid: string): string {
   }
 }
 
+function chapterOf({ chapters }: Summary, name: string): ChapterSummary {
+  const found = chapters.find((chapter) => chapter.name === name);
+  if (found === undefined) throw new Error(`no chapter ${name}`);
+  return found;
+}
+
+/** What each phase of a chapter says of one source's share at home, and of the fullest destination. */
+function phasesOf({ phases = [] }: ChapterSummary, source: string) {
+  return phases.map(({ name, intended, loads }) => ({
+    name,
+    home: intended[source]?.[`${source}/v1`] ?? 0,
+    filling: Math.max(...Object.values(loads).map(({ plannedRps, limitRps }) => plannedRps / limitRps)),
+  }));
+}
+
+/** The crowd's excess leaves, nobody is filled beyond the limit, and all of it comes home. */
+function judgeHotSpot(chapter: ChapterSummary): void {
+  const [before, during, after] = phasesOf(chapter, "us-east");
+  expect(before).toMatchObject({ name: "before", home: 1 });
+  expect(during?.name).toBe("during");
+  expect(during?.home).toBeGreaterThan(0.3);
+  expect(during?.home).toBeLessThan(0.95);
+  expect(during?.filling).toBeLessThanOrEqual(1.02);
+  expect(after).toMatchObject({ name: "after", home: 1 });
+  expect(chapter.failed).toBe(0);
+  expect(Object.keys(chapter.latencies ?? {}).toSorted()).toEqual(["ap-south", "eu-west", "us-east"]);
+  expect(chapter.tookMs?.["spread"]).toBeLessThan(30_000);
+}
+
+/** The nearer cluster gets what leaves until it has a price, and `weir plan explain` reckons why not then. */
+function judgePrice(chapter: ChapterSummary): void {
+  const [before, after] = (chapter.phases ?? []).map(({ intended }) => intended["us-east"] ?? {});
+  expect(before?.["eu-west/v1"]).toBeGreaterThan(0.05);
+  expect(after?.["eu-west/v1"] ?? 0).toBeLessThanOrEqual(0.05);
+  expect(after?.["ap-south/v1"]).toBeGreaterThan(before?.["ap-south/v1"] ?? 0);
+  const line = chapter.explained?.find((text) => text.startsWith("ap-south/v1 price: eu-west/v1 is nearer")) ?? "";
+  const sums = [...line.matchAll(/(\d+) ms away and \$(\d+) per million requests, which weigh (\d+) ms: (\d+) ms/gu)];
+  // A megabyte at 0.09 and 0.01 dollars per GB, a millisecond at a millionth of a dollar.
+  expect(sums.map(([, ...numbers]) => numbers.map(Number))).toEqual([
+    [40, 90, 90, 130],
+    [90, 10, 10, 100],
+  ]);
+}
+
 describe("the demo", () => {
   it(
     "plays every chapter on real parts without breaking one promise",
@@ -68,6 +112,8 @@ describe("the demo", () => {
         "join",
         "local",
         "shift",
+        "hot-spot",
+        "price",
         "cluster-death",
         "drain",
         "leader-death",
@@ -77,6 +123,8 @@ describe("the demo", () => {
         nats: expect.stringMatching(/^2\./),
         envoy: expect.stringMatching(/^1\./),
       });
+      judgeHotSpot(chapterOf(summary, "hot-spot"));
+      judgePrice(chapterOf(summary, "price"));
       expect(code).toBe(0);
       expect(summary.ok).toBe(true);
     },

@@ -65,7 +65,7 @@ async function shareOfLost(play: Play): Promise<number> {
 
 async function letItReturn(
   play: Play,
-): Promise<{ both: Pick<Outcome, "intended" | "observed">; checks: readonly Check[] }> {
+): Promise<{ both: Pick<Outcome, "intended" | "observed" | "latencies">; checks: readonly Check[] }> {
   await play.stack.startCluster(LOST);
   play.say(`${LOST} started again`);
   const ramp: number[] = [];

@@ -1,6 +1,7 @@
 import { METHODS } from "../operator.ts";
 import type { Chapter, Outcome, Play } from "../play.ts";
-import { aligned, intendedShares, observedShares, sharesMatch } from "../shares.ts";
+import { predict } from "../prediction.ts";
+import { aligned, intendedShares, latenciesOf, observedShares, sharesMatch } from "../shares.ts";
 import { pause, waitFor } from "../waiting.ts";
 
 /** Both planners and NATS are gone for a while: traffic does not notice, an agent restarts on the plan it holds. */
@@ -12,7 +13,7 @@ export const CONTROL_PLANE_DEATH: Chapter = {
 
 async function run(play: Play): Promise<Outcome> {
   const sources = play.topology.clusters.map(({ name }) => name);
-  const intended = await intendedShares(play, sources);
+  const [intended, prediction] = await Promise.all([intendedShares(play, sources), predict(play)]);
   const before = await releasedPlans(play);
   const fromMs = Date.now();
   await play.stack.killControlPlane();
@@ -23,6 +24,7 @@ async function run(play: Play): Promise<Outcome> {
   const alone = { fromMs: Date.now(), untilMs: Date.now() + 4_000 };
   await pause(4_300);
   const both = aligned(intended, observedShares(play, alone, sources));
+  const latencies = latenciesOf(play, { ...alone, sources }, prediction);
   await play.stack.startControlPlane();
   play.say("planners and NATS started again");
   const after = await waitFor("the planners to answer", async () => await everyoneIsBack(play), { timeoutMs: 30_000 });
@@ -30,6 +32,7 @@ async function run(play: Play): Promise<Outcome> {
   return {
     counted: { fromMs, untilMs: Date.now() },
     ...both,
+    latencies,
     checks: [
       ...sharesMatch(play, alone, both),
       {

@@ -1,10 +1,9 @@
 import { Membership } from "../../../proto/gen/weir/v1/fleet_pb.ts";
-import { Protocol, RetryScope } from "../../../proto/gen/weir/v1/plan_pb.ts";
 import { waitForCluster } from "../clusters.ts";
+import { declareService } from "../declaring.ts";
 import { METHODS } from "../operator.ts";
 import type { Chapter, Outcome, Play } from "../play.ts";
-import { DEMO_PACE } from "../shifting.ts";
-import { capacityRps, PORTS, roundTripMs, type DemoCluster, type DemoWorkload } from "../topology.ts";
+import { egressDollarsPerGb, PORTS, roundTripMs, type DemoCluster } from "../topology.ts";
 import { pause, waitFor } from "../waiting.ts";
 
 /** Clusters join with tokens, get certificates, are accepted and become active; services are declared. */
@@ -13,8 +12,13 @@ export const JOIN: Chapter = { name: "join", title: "clusters join with one-use 
 async function run(play: Play): Promise<Outcome> {
   const { clusters } = play.topology;
   await Promise.all(clusters.map(async (cluster) => join(play, cluster)));
-  await declareServices(play);
-  await Promise.all(clusters.map(async ({ name }) => play.stack.awaitTraffic(name)));
+  await declareService(play, "shop/checkout");
+  await declareService(play, "shop/greeter");
+  await Promise.all(clusters.map(async ({ name }) => play.stack.awaitTraffic(name, "checkout")));
+  if (play.stack.hasEnvoy) {
+    await declareService(play, "shop/search");
+    await Promise.all(clusters.map(async ({ name }) => play.stack.awaitTraffic(name, "search")));
+  }
   const fromMs = Date.now();
   for (const { name } of clusters) play.stack.startCallers(name);
   play.say("callers started in every cluster");
@@ -42,6 +46,7 @@ async function join(play: Play, cluster: DemoCluster): Promise<void> {
       // The agent's own word says where its gateway listens; with Envoy the declared round trip stands in front of it.
       ...(play.service === "shop/checkout" ? { gateway: { address: cluster.address, port: PORTS.wan } } : {}),
       rttMs: Object.fromEntries(others.map(({ name }) => [name, roundTripMs(cluster.name, name)])),
+      egressDollarsPerGb: Object.fromEntries(others.map(({ name }) => [name, egressDollarsPerGb(cluster.name, name)])),
     },
   });
   await play.stack.startCluster(cluster.name, token);
@@ -57,36 +62,4 @@ async function join(play: Play, cluster: DemoCluster): Promise<void> {
     holds: ({ membership }) => membership === Membership.ACTIVE,
   });
   play.say(`${cluster.name}: token redeemed, certificate issued, accepted, active`);
-}
-
-async function declareServices(play: Play): Promise<void> {
-  await declare(play, "shop/checkout", { protocol: Protocol.HTTP, port: PORTS.checkout, request: {} });
-  // Its owner vouches that greeting twice does no harm; no gRPC method says so by itself.
-  await declare(play, "shop/greeter", {
-    protocol: Protocol.GRPC,
-    port: PORTS.greeter,
-    request: { retryScope: RetryScope.ALL },
-  });
-}
-
-async function declare(
-  play: Play,
-  name: DemoWorkload["service"],
-  how: { readonly protocol: Protocol; readonly port: number; readonly request: { readonly retryScope?: RetryScope } },
-): Promise<void> {
-  const deployments = play.topology.clusters.flatMap((cluster) =>
-    cluster.workloads
-      .filter(({ service }) => service === name)
-      .map((workload) => ({
-        destination: { cluster: cluster.name, version: workload.version },
-        capacityRps: capacityRps(workload),
-      })),
-  );
-  await play.operator.call(METHODS.applyService, {
-    requestId: `demo-apply-${name}`,
-    spec: { name, ...how, stableVersion: "v1", deployments, pace: DEMO_PACE },
-  });
-  play.say(
-    `${name} declared: ${deployments.map(({ destination: { cluster, version } }) => `${cluster}/${version}`).join(", ")}`,
-  );
 }
