@@ -27,8 +27,8 @@ const JUMP_SHARE = 0.1;
 export const SUSPECT_MS = 20_000;
 
 /** Time constants of level and trend, ms. */
-const LEVEL_MS = 30_000;
-const TREND_MS = 120_000;
+const LEVEL_MS = 45_000;
+const TREND_MS = 240_000;
 
 /** A pause after which it starts anew, ms. */
 const FORGOTTEN_MS = 300_000;
@@ -56,13 +56,14 @@ export function followDemand(before: DemandTrend | undefined, window: DemandWind
 /** Demand to plan for at a time, requests per second: a rise goes on until the next plan can answer it, a fall is not relied on. */
 export function expectedDemand({ levelRps, trendRps, suspect }: DemandTrend, nowMs: number): number {
   if (suspect !== undefined && nowMs - suspect.sinceMs >= SUSPECT_MS) return suspect.rps;
-  const rise = Math.min(Math.max(0, trendRps * LEAD_MS), RISE_MAX * levelRps);
-  return levelRps + rise;
+  const rise = trendRps * LEAD_MS;
+  return rise < RISE_MIN * levelRps ? levelRps : levelRps + Math.min(rise, RISE_MAX * levelRps);
 }
 
 /** How far ahead a plan is made: the routine's interval, ms. */
 const LEAD_MS = 60_000;
-/** Most that a trend adds to a level, as a share. */
+/** Least and most that a trend adds to a level, as shares: less is taken for noise, and headroom answers it. */
+const RISE_MIN = 0.03;
 const RISE_MAX = 0.1;
 
 function rateOf({ requests, lengthMs }: DemandWindow): number {
