@@ -59,7 +59,12 @@ export function stepToward(
 
 /** How many basis points must move to come from one split to the other. */
 export function distanceBetween(from: Split, to: Split): number {
-  return gapsBetween(from, to).reduce((sum, { gap }) => sum + Math.max(0, gap), 0);
+  return to.reduce((sum, { destination, weight }) => sum + Math.max(0, weight - weightIn(from, destination)), 0);
+}
+
+function weightIn(split: Split, { cluster, version }: Destination): number {
+  const found = split.find(({ destination }) => destination.cluster === cluster && destination.version === version);
+  return found?.weight ?? 0;
 }
 
 interface Gap {

@@ -28,11 +28,12 @@ export class Ledger {
     this.overload = overloadOf(problem);
     this.#filling = problem;
     this.#demands = new Map(problem.sources.map(({ cluster, demandRps }) => [cluster, demandRps]));
-    for (const source of problem.sources.toSorted((a, b) => compareNames(a.cluster, b.cluster))) this.#keep(source);
+    for (const source of byName(problem.sources)) this.#keep(source);
   }
 
   #keep({ cluster, kept }: Source): void {
-    for (const key of [...kept.keys()].toSorted(compareNames)) this.#book(cluster, key, kept.get(key) ?? 0);
+    const keys = kept.size > 1 ? [...kept.keys()].toSorted(compareNames) : kept.keys();
+    for (const key of keys) this.#book(cluster, key, kept.get(key) ?? 0);
   }
 
   #book(source: ClusterId, key: DestinationKey, weight: number): void {
@@ -89,6 +90,12 @@ export class Ledger {
   }
 }
 
+/** Sources in the order of their names, which they mostly have. */
+function byName(sources: readonly Source[]): readonly Source[] {
+  const isSorted = sources.every(({ cluster }, index) => cluster >= (sources[index - 1]?.cluster ?? ""));
+  return isSorted ? sources : sources.toSorted((a, b) => compareNames(a.cluster, b.cluster));
+}
+
 /** Demand of each version against what its destinations take up to their thresholds. */
 function overloadOf(problem: Problem): ReadonlyMap<Version, number> {
   const rooms = roomsOf(problem);
@@ -125,7 +132,9 @@ function demandsOf(
   const demands = new Map<Version, number>();
   const moving = Map.groupBy(flows, ({ source }) => source);
   const add = (version: Version, rps: number) => demands.set(version, (demands.get(version) ?? 0) + rps);
-  for (const { cluster, demandRps, kept } of sources.toSorted((a, b) => compareNames(a.cluster, b.cluster))) {
+  for (const { cluster, demandRps, kept } of byName(sources)) {
+    // A source that sends nothing asks for nothing.
+    if (demandRps === 0) continue;
     for (const { version, weight } of (moving.get(cluster) ?? []).toSorted((a, b) =>
       compareNames(a.version, b.version),
     ))

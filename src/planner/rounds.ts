@@ -52,10 +52,39 @@ export function tableOf({ service, stableVersion, sources }: Problem): Table {
 
 /** Earlier turns of failover orders first, then the closest. */
 export function pairsOf(flows: readonly Flow[], table: Table, round: Round): readonly Pair[] {
-  return flows
-    .flatMap((flow) => (table.offers.get(flow.source) ?? []).map((offer) => ({ flow, offer })))
-    .filter((pair) => isConsidered(pair, table, round))
-    .toSorted((a, b) => comparePairs(a, b, table));
+  const places: Place[] = [];
+  for (const [index, flow] of flows.toSorted(compareFlows).entries())
+    for (const offer of table.offers.get(flow.source) ?? []) {
+      const pair = { flow, offer };
+      if (isConsidered(pair, table, round)) places.push(placeOf(pair, index, table));
+    }
+  return places.toSorted(comparePlaces).map(({ pair }) => pair);
+}
+
+/** What a pair is sorted by, looked up once: each is compared with many others. */
+interface Place {
+  readonly pair: Pair;
+  readonly rank: number;
+  readonly away: number;
+  readonly farMs: number;
+  readonly tie: number;
+  readonly flow: number;
+}
+
+function placeOf(pair: Pair, flow: number, { ranks }: Table): Place {
+  const { offer } = pair;
+  return {
+    pair,
+    rank: rankOf(offer),
+    away: isLocal(pair) ? 0 : 1,
+    farMs: farMs(offer),
+    tie: ranks.get(offer.key) ?? 0,
+    flow,
+  };
+}
+
+function comparePlaces(a: Place, b: Place): number {
+  return a.rank - b.rank || a.away - b.away || a.farMs - b.farMs || a.tie - b.tie || a.flow - b.flow;
 }
 
 function isConsidered({ flow, offer }: Pair, { stableVersion }: Table, round: Round): boolean {
@@ -65,16 +94,6 @@ function isConsidered({ flow, offer }: Pair, { stableVersion }: Table, round: Ro
   const { version } = offer.destination;
   if (round.versions === "own") return version === flow.version;
   return round.versions === "any" || version === stableVersion;
-}
-
-function comparePairs(a: Pair, b: Pair, { ranks }: Table): number {
-  return (
-    rankOf(a.offer) - rankOf(b.offer) ||
-    Number(!isLocal(a)) - Number(!isLocal(b)) ||
-    farMs(a.offer) - farMs(b.offer) ||
-    (ranks.get(a.offer.key) ?? 0) - (ranks.get(b.offer.key) ?? 0) ||
-    compareFlows(a.flow, b.flow)
-  );
 }
 
 export function compareFlows(a: Flow, b: Flow): number {
