@@ -73,7 +73,7 @@ const HINTS: Readonly<Partial<Record<Refusal["code"], string>>> = {
   STALE_RESOURCE_VERSION: "somebody changed it meanwhile; look at it again, then repeat the command",
   INPUTS_MOVED: "the fleet moved since the preview; preview again",
   SHIFT_IN_PROGRESS: "see `weir shift list`; abort the other shift or wait for it",
-  OVER_CAPACITY: "see what would happen with `weir shift preview`; a smaller share may fit",
+  OVER_CAPACITY: "see where there is room with `weir preview`; a smaller share may fit, --force drains all the same",
   NO_LEADER: "the planners are choosing a leader; try again in a few seconds",
   STORE_ROLLED_BACK: "the log was restored from an older copy; see `weir recover`",
   WEIGHT_TYPE: "write shares as 50% or 33.33%, or as basis points: 5000bp",

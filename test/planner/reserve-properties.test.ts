@@ -134,6 +134,28 @@ describe.each(["waterfall", "optimum"] as const)("a fleet that is to survive los
   });
 });
 
+describe.each(["waterfall", "optimum"] as const)("what is kept free, divided by %s", (allocation) => {
+  it("overloads nobody who would have room otherwise, and moves nothing where no policy asks", () => {
+    fc.assert(
+      fc.property(fleet, (start) => {
+        const open = withoutPolicy(start);
+        const [kept, plain] = [settled(start, allocation), settled(open, allocation)];
+        const excessOf = ({ state, planning }: Settled): number => excess(state, loads(state, planning.splits));
+        expect(excessOf(kept)).toBeLessThanOrEqual(excessOf(plain) + 1e-9);
+        expect(plain.planning.reasons.filter(({ kind }) => kind === "reserve")).toEqual([]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+function withoutPolicy(state: FleetState): FleetState {
+  const service = serviceOf(state);
+  const { policy: asked, ...spec } = service.spec;
+  const open = { ...spec, ...(asked !== undefined && { policy: { ...asked, surviveLossOf: "none" as const } }) };
+  return { ...state, services: new Map([[spec.service, { ...service, spec: open }]]) };
+}
+
 /** A dead cluster's callers ask for nothing. */
 function withoutCallers(state: FleetState, lost: ClusterId): FleetState {
   const service = serviceOf(state);
