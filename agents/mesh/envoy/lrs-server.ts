@@ -44,6 +44,7 @@ type Call = ServerDuplexStream<LoadReport, Answer>;
 export function loadReports({ cluster, intervalMs, tally, utilisations }: LrsOptions): LoadReports {
   const loadReportingInterval = durationFromMs(intervalMs);
   const envoys = new Set<Call>();
+  let known: Snapshot["cluster"] = new Map();
   let wanted: readonly string[] = [];
   const ask = (call: Call) => {
     call.write({ clusters: [...wanted], loadReportingInterval, reportEndpointGranularity: true });
@@ -76,7 +77,11 @@ export function loadReports({ cluster, intervalMs, tally, utilisations }: LrsOpt
   return {
     ...serviceOf(open),
     watch: ({ envoy }) => {
-      const names = [...envoy.cluster.keys()].filter((name) => leadsHere(name, cluster)).toSorted();
+      const before = known;
+      known = envoy.cluster;
+      // The rule: thousands of names are looked up sooner than read.
+      if (known.size === before.size && known.keys().every((name) => before.has(name))) return;
+      const names = [...known.keys()].filter((name) => leadsHere(name, cluster)).toSorted();
       if (names.length === wanted.length && names.every((name, index) => name === wanted[index])) return;
       wanted = names;
       for (const call of envoys) ask(call);
