@@ -129,14 +129,18 @@ export interface Settled {
  * route. Every wish's source must have an open offer.
  */
 export function settle(wishes: readonly Wish[], planning: Planning): Settled {
-  const first = settleWithin(wishes, new Map(), planning);
-  const narrowed = narrowedOf(first.targets, planning);
-  if (narrowed.size === 0) return first;
-  return settleWithin(
-    wishes.map((wish) => narrowWish(wish, narrowed)),
-    narrowed,
-    planning,
-  );
+  let narrowed: Narrowed = new Map();
+  let settled = settleWithin(wishes, narrowed, planning);
+  // What some give up may make others spread: each round binds at least one more source, or one more closely.
+  for (let round = 0; round < 2 * wishes.length; round += 1) {
+    const more = narrowedOf(settled.targets, planning);
+    if (more.size === 0) break;
+    const bound = new Map([...narrowed, ...more]);
+    narrowed = bound;
+    const left = wishes.map((wish) => narrowWish(wish, bound));
+    settled = settleWithin(left, bound, planning);
+  }
+  return settled;
 }
 
 function settleWithin(wishes: readonly Wish[], narrowed: Narrowed, planning: Planning): Settled {

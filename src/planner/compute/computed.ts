@@ -34,7 +34,7 @@ export interface ComputedService {
   readonly dollarsPerHour: number;
   /** Latency and price per served request, ms: what the plan minimises, with integer weights. */
   readonly objectiveMs: number;
-  /** What no plan within the limits can beat, ms. */
+  /** What no plan within the limits, and by the same parts for each turn of failover orders, can beat, ms. */
   readonly boundMs: number;
   /** `(objective - bound) / objective`: how far from the best the plan can be at most. */
   readonly gap: number;

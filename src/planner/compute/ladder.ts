@@ -127,21 +127,24 @@ function keepsTurns(subject: Subject, division: Division): boolean {
 const FULL_SLACK = 1e-3;
 
 /**
- * Solves, and where a source uses more destinations than its mesh takes, keeps those with the most and solves again. The
- * bound stays that of the problem without this.
+ * Solves, and where a source uses more destinations than its mesh takes, keeps those with the most and solves again, until all
+ * fit: what some give up may make others spread. The bound stays that of the problem without this.
  */
 function withinMeshes(subject: Subject, limits: Limits): { readonly solution: Solution; readonly narrowed: Subject } {
   const first = solve(subject, limits);
-  const kept = first.division.map((row, from) => keptOf(subject, row, from));
-  if (kept.every((found) => found === undefined)) return { solution: first, narrowed: subject };
-  const exclusions = subject.exclusions.map((row, from) =>
-    row.map((reason, to) => {
-      const most = `is beyond the ${subject.sources[from]?.destinationsMax} destinations that a route of this mesh takes`;
-      return reason ?? (kept[from]?.has(to) === false ? most : undefined);
-    }),
-  );
-  const narrowed = { ...subject, exclusions };
-  return { solution: { ...solve(narrowed, limits), bound: first.bound }, narrowed };
+  let [solution, narrowed] = [first, subject];
+  for (;;) {
+    const kept = solution.division.map((row, from) => keptOf(subject, row, from));
+    if (kept.every((found) => found === undefined)) return { solution: { ...solution, bound: first.bound }, narrowed };
+    const exclusions = narrowed.exclusions.map((row, from) =>
+      row.map((reason, to) => {
+        const most = `is beyond the ${subject.sources[from]?.destinationsMax} destinations that a route of this mesh takes`;
+        return reason ?? (kept[from]?.has(to) === false ? most : undefined);
+      }),
+    );
+    narrowed = { ...narrowed, exclusions };
+    solution = solve(narrowed, limits);
+  }
 }
 
 /** The destinations that a source keeps; undefined: all. The stable version keeps one in any case. */

@@ -172,7 +172,8 @@ function releaseReason({ choice, subject }: Facts, from: number, to: number): We
 function costReason({ subject, costOf, peersOf }: Facts, from: number, to: number): WeightReason {
   const own = `one more request costs ${costText(costOf(from, to))}`;
   const next = peersOf(from, to).find((peer) => peer.to !== to);
-  if (next === undefined) return { kind: "cost", text: `${own}; nothing else may serve it` };
+  const alone = subject.turns[from]?.[to] === undefined ? "may serve it" : "is in its turn";
+  if (next === undefined) return { kind: "cost", text: `${own}; nothing else ${alone}` };
   return { kind: "cost", text: `${own}; next best is ${nameOf(subject, next.to)} with ${costText(next)}` };
 }
 

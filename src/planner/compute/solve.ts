@@ -17,7 +17,10 @@ export type Limits = readonly number[];
 export interface Solution {
   readonly division: Division;
   readonly sizes: Sizes;
-  /** No division within the limits can beat it, ms * requests per second. */
+  /**
+   * No division within the limits can beat it, ms * requests per second; where failover orders bind, none by the same parts of
+   * each source's requests for each version and turn.
+   */
   readonly bound: number;
   /** What one more request per second costs at each destination, the price of its limit included, ms. */
   readonly pricesMs: readonly number[];
@@ -57,13 +60,17 @@ export function solve(subject: Divisible, limits: Limits, roundsMax = ROUNDS_MAX
   for (let round = 0; round < roundsMax; round += 1) {
     const costs = costsOf(subject, best);
     const wanted = cheapestSizes(subject, costs);
-    const bound = Math.max(best.bound, jointBound(subject, best, limits));
+    const bound = hasOrders(subject) ? best.bound : Math.max(best.bound, jointBound(subject, best, limits));
     best = { ...best, bound };
     if (savingOf(subject, best, wanted) <= GAP * Math.abs(bound)) break;
     const next = round % 2 === 0 ? wanted : exchangedSizes(subject, best.sizes, costs);
     best = { ...stepTo(subject, best, { wanted: next, limits }), bound };
   }
   return best;
+}
+
+function hasOrders({ service }: Divisible): boolean {
+  return service.policy.failover !== undefined;
 }
 
 function solutionOf(subject: Divisible, sizes: Sizes, limits: Limits): Solution {
@@ -75,8 +82,8 @@ function solutionOf(subject: Divisible, sizes: Sizes, limits: Limits): Solution 
     for (const [at, amount] of (plan.amountsRps[index] ?? []).entries())
       if (row !== undefined && amount > 0) row[at] = (row[at] ?? 0) + amount;
   }
-  // With a release the bound holds for these sizes alone; the joint one takes its place.
-  const bound = subject.versions.length === 1 ? plan.bound : -Infinity;
+  // With a release the bound holds for these sizes alone, and the joint one takes its place. That knows no failover orders.
+  const bound = subject.versions.length === 1 || hasOrders(subject) ? plan.bound : -Infinity;
   const transport = { problem, flows, plan };
   return { division, sizes, bound, pricesMs: plan.pricesMs, overload: plan.overload, transport };
 }

@@ -95,6 +95,15 @@ describe("failover orders", () => {
     expect(weightsOf(plan)).toEqual({ a: "b/v1 75%, d/v1 25%", d: "c/v1 100%" });
   });
 
+  it("holds beside a release, and the plan is as good as its turns let it be", () => {
+    const text = fleet("{failover: {order: [c, b]}}", { demand: "a: 120" });
+    const both = computed(
+      `${text}      - {cluster: b, version: v2, capacityRps: 100}\n    stableVersion: v1\n    release: {shares: {v2: 5%}}\n`,
+    );
+    expect(weightsOf(both)).toEqual({ a: "b/v1 20%, b/v2 5%, c/v1 75%" });
+    expect(both.gap).toBeLessThan(1e-3);
+  });
+
   it("raises the limits of its tiers alike where they lack room together", () => {
     const plan = computed(fleet("{failover: {order: [b, c]}}", { demand: "a: 200" }));
     expect(weightsOf(plan)).toEqual({ a: "b/v1 50%, c/v1 50%" });
