@@ -34,10 +34,13 @@ export function heldWeight(held: readonly Weighted[] | undefined, destination: D
 /** Judges every deployed destination for one source, in declared order. */
 export function judgeAll(state: FleetState, service: ServiceState, source: ClusterId): readonly Judged[] {
   const held = heldBy(state, service, source);
-  const emptied = emptiedClusters(state, service);
+  // Hardly any destination reports that it is empty, and this is asked for every source.
+  const emptied = service.spec.deployments.some((found) => isEmptyAt(service, found))
+    ? emptiedClusters(state, service)
+    : "believed";
   return service.spec.deployments.map(({ cluster, version }) => {
     const destination = { cluster, version };
-    const isEmpty = service.reported[keyOf(destination)]?.readyEndpoints === 0;
+    const isEmpty = isEmptyAt(service, destination);
     const bar =
       barOf(destination, state, source) ?? (isEmpty && emptied === "believed" ? "has no ready endpoint" : undefined);
     const forbidden = ruleBroken({ source, destination: cluster }, service, state);
@@ -49,6 +52,10 @@ export function judgeAll(state: FleetState, service: ServiceState, source: Clust
       most: mostOf(destination, { state, source, held, isDoubted: isEmpty && emptied === "doubted" }),
     };
   });
+}
+
+function isEmptyAt({ reported }: ServiceState, destination: Destination): boolean {
+  return reported[keyOf(destination)]?.readyEndpoints === 0;
 }
 
 function barOf(destination: Destination, state: FleetState, source: ClusterId): string | undefined {
@@ -71,15 +78,30 @@ export function ruleBroken(
   if (policy.isolation === "strict" && source !== destination) return "isolation strict";
   if (policy.allowedClusters !== undefined && !policy.allowedClusters.includes(destination)) return "allowedClusters";
   if (policy.deniedClusters.includes(destination)) return "deniedClusters";
-  const labels = labelsAt(destination, state);
-  for (const [key, value] of Object.entries(policy.requiredLabels))
-    if (labels.get(key) !== value) return `requiredLabels ${key}=${value}`;
-  for (const [key, values] of Object.entries(policy.allowedLabels ?? {}))
-    if (!values.some((value) => labels.get(key) === value)) return `allowedLabels ${key}`;
-  for (const [key, values] of Object.entries(policy.deniedLabels ?? {}))
-    if (values.some((value) => labels.get(key) === value)) return `deniedLabels ${key}`;
+  const labelBroken = labelRuleBroken(destination, policy, state);
+  if (labelBroken !== undefined) return labelBroken;
   const tiers = tiersFor(policy, source);
   return tiers !== undefined && tierAt(tiers, { source, destination }, state) < 0 ? "failover order" : undefined;
+}
+
+function labelRuleBroken(
+  destination: ClusterId,
+  { requiredLabels, allowedLabels, deniedLabels }: ServicePolicy,
+  state: FleetState,
+): string | undefined {
+  const [required, allowed, denied] = [
+    Object.entries(requiredLabels),
+    Object.entries(allowedLabels ?? {}),
+    Object.entries(deniedLabels ?? {}),
+  ];
+  if (required.length + allowed.length + denied.length === 0) return undefined;
+  const labels = labelsAt(destination, state);
+  for (const [key, value] of required) if (labels.get(key) !== value) return `requiredLabels ${key}=${value}`;
+  for (const [key, values] of allowed)
+    if (!values.some((value) => labels.get(key) === value)) return `allowedLabels ${key}`;
+  for (const [key, values] of denied)
+    if (values.some((value) => labels.get(key) === value)) return `deniedLabels ${key}`;
+  return undefined;
 }
 
 /** As selectors have it, a region counts as the label of that name. */
