@@ -1,3 +1,23 @@
+import type { Destination } from "./destination.ts";
+import type { ServiceId } from "./ids.ts";
+
+/**
+ * Where a capacity comes from that nobody declared. `reported`: the word of its cluster. `learned`: load and utilisation.
+ * `bounded`: either, but for what callers have proved.
+ */
+export type CapacityOrigin = "reported" | "learned" | "bounded";
+
+/** What a destination is taken for whose capacity nobody declared. */
+export interface KnownCapacity {
+  readonly service: ServiceId;
+  readonly destination: Destination;
+  /** Requests per second. */
+  readonly capacityRps: number;
+  readonly origin: CapacityOrigin;
+  /** Undefined: nothing was learned of it. */
+  readonly work?: LearnedWork;
+}
+
 /**
  * What the planner learned of one destination, as last recorded. Declared values win over all of it; how far it is trusted
  * is `src/planner/learn/trust.ts`'s.

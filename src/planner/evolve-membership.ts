@@ -119,6 +119,7 @@ function revoke(draft: Draft, cluster: ClusterId): void {
 
 function unregister(draft: Draft, cluster: ClusterId): void {
   draft.write("clusters").delete(cluster);
+  forgetWaysTo(draft, cluster);
   draft.raiseInputsWhere((service) => concerns(service, cluster), "lost");
   for (const [id, service] of draft.state.services) {
     // Its revision only ever grows, so that the same name registered anew starts above what its agent may hold.
@@ -131,6 +132,14 @@ function unregister(draft: Draft, cluster: ClusterId): void {
       reported: withoutDestinations(before.reported, cluster),
       ...(before.learned !== undefined && { learned: withoutDestinations(before.learned, cluster) }),
     }));
+  }
+}
+
+/** What was learned of the ways to a cluster says nothing of another of the same name. */
+function forgetWaysTo(draft: Draft, cluster: ClusterId): void {
+  for (const [name, before] of draft.state.clusters) {
+    if (before.learnedRttMs?.[cluster] === undefined) continue;
+    draft.write("clusters").set(name, { ...before, learnedRttMs: without(before.learnedRttMs, cluster) });
   }
 }
 

@@ -11,12 +11,14 @@ import type { Destination, DestinationKey } from "../model/destination.ts";
 import type { FleetState, ServiceState } from "../model/fleet.ts";
 import type { ClusterId, RouteSetHash } from "../model/ids.ts";
 import { compareNames } from "../model/ids.ts";
+import type { KnownCapacity } from "../model/learned.ts";
 import type { Observed, ObservedCluster } from "../model/observed.ts";
 import type { Refusal } from "../model/refusal.ts";
 import { ok } from "../model/result.ts";
 import type { Result } from "../model/result.ts";
 import { hasEnded } from "../model/shift.ts";
 import { toCluster } from "./cluster-view.ts";
+import { toCapacities, toRoundTrips } from "./learned.ts";
 import { toSequence } from "./position.ts";
 import { selectServices } from "./service.ts";
 import { defaultSplit, selectShifts, toShift } from "./shift.ts";
@@ -31,6 +33,8 @@ export interface Seen {
   readonly replicas: readonly MessageInitShape<typeof ReplicaStatusSchema>[];
   /** Of the services that are asked for. */
   readonly survivals: Survivals;
+  /** Of the same: capacities that nobody declared. */
+  readonly capacities: readonly KnownCapacity[];
 }
 
 /** The fleet at a glance. Refuses UNKNOWN_SERVICE. */
@@ -38,7 +42,7 @@ export function statusOf(
   { service }: Pick<GetStatusRequest, "service">,
   seen: Seen,
 ): Result<MessageInitShape<typeof GetStatusResponseSchema>, Refusal> {
-  const { state, observed, replicas, survivals } = seen;
+  const { state, observed, replicas, survivals, capacities } = seen;
   const services = selectServices(state, service);
   if (!services.ok) return services;
   const clusters = [...state.clusters.values()].toSorted((a, b) => compareNames(a.spec.cluster, b.spec.cluster));
@@ -52,6 +56,8 @@ export function statusOf(
     sequence: toSequence(state.sequence),
     survivals: toSurvivals(survivals),
     survivalSummary: toSurvivalSummary(survivals),
+    capacities: toCapacities(capacities),
+    roundTrips: toRoundTrips(state),
   });
 }
 

@@ -3,7 +3,13 @@ import { describe, expect, it } from "vitest";
 import { ClusterSchema, Membership, Verdict } from "../../proto/gen/weir/v1/fleet_pb.ts";
 import type { Cluster } from "../../proto/gen/weir/v1/fleet_pb.ts";
 import { Protocol } from "../../proto/gen/weir/v1/plan_pb.ts";
-import { ServiceSchema, SourceStatusSchema } from "../../proto/gen/weir/v1/traffic_pb.ts";
+import {
+  CapacityOrigin,
+  CapacityStatusSchema,
+  RoundTripStatusSchema,
+  ServiceSchema,
+  SourceStatusSchema,
+} from "../../proto/gen/weir/v1/traffic_pb.ts";
 import { liveDocument } from "../../src/cli/plan/live-document.ts";
 import { readFleetDocument } from "../../src/io/yaml/fleet-document.ts";
 import { writeFleetDocument } from "../../src/io/yaml/write-fleet-document.ts";
@@ -48,7 +54,13 @@ describe("liveDocument", () => {
     cluster("c", { verdict: Verdict.DEAD }),
     cluster("d", { membership: Membership.REGISTERED }),
   ];
-  const { document, notes } = liveDocument({ clusters, services: [service], sources: [learned] });
+  const { document, notes } = liveDocument({
+    clusters,
+    services: [service],
+    sources: [learned],
+    capacities: [],
+    roundTrips: [],
+  });
 
   it("says what is declared and reported, and what nobody declared beside it", () => {
     expect(document.clusters.map(({ name, state }) => `${name} ${state}`)).toEqual([
@@ -94,7 +106,13 @@ describe("liveDocument", () => {
         release: { shareWeights: { v2: 500 }, maxSourceWeight: 2_500 },
       },
     });
-    const found = liveDocument({ clusters: [narrow], services: [preferring], sources: [] });
+    const found = liveDocument({
+      clusters: [narrow],
+      services: [preferring],
+      sources: [],
+      capacities: [],
+      roundTrips: [],
+    });
     expect(found.document.clusters[0]?.maxDestinations).toBe(16);
     expect(found.document.services[0]).toMatchObject({
       policy: {
@@ -108,6 +126,29 @@ describe("liveDocument", () => {
       "shop/cart: its failover orders are written as if all endpoints were ready; set readyShare where not",
     ]);
     expect(readFleetDocument(writeFleetDocument(found.document), "f")).toEqual({ ok: true, value: found.document });
+  });
+
+  it("writes what was learned as if it were declared, and says so", () => {
+    const destination = { cluster: "c", version: "v1" };
+    const capacity = { service: "shop/checkout", destination, origin: CapacityOrigin.LEARNED, capacityRps: 800 };
+    const found = liveDocument({
+      clusters,
+      services: [service],
+      sources: [],
+      capacities: [create(CapacityStatusSchema, { ...capacity, meanWorkMs: 10, squaredVariation: 2 })],
+      roundTrips: [create(RoundTripStatusSchema, { clusterA: "a", clusterB: "b", rttMs: 99 })],
+    });
+    expect(found.document.services[0]?.destinations[2]?.curve).toEqual({
+      kind: "queue",
+      servers: 8,
+      meanWorkMs: 10,
+      squaredVariation: 2,
+    });
+    expect(found.notes[0]).toBe(
+      "shop/checkout: nobody declares what c/v1 can serve; written as 800 rps, as was learned from its load and utilisation",
+    );
+    // What is declared wins.
+    expect(Object.values(found.document.rttMs)).toEqual([{ b: 30 }]);
   });
 
   it("is a file that reads back", () => {

@@ -62,6 +62,26 @@ function json(value: unknown): { case: "json"; value: Uint8Array } {
 }
 
 describe("a record", () => {
+  it("of what was learned is read back, and so is one from before anything was", () => {
+    const [service, key, other] = ["a/b" as ServiceId, "east/v1", "west" as ClusterId];
+    const capacity = { rps: 830.5, claimedRps: 1_000, readyEndpoints: 10, loadRps: 620, utilisation: 0.75, rounds: 3 };
+    const work = { meanWorkMs: 12.5, squaredVariation: 2 };
+    const learned = { anchorRps: 1_000, provenRps: 620, capacity, work, doubt: { times: 1, untilMs: 9 } };
+    const old = { demandRps: { [service]: { [other]: 5 } }, reported: {} };
+    const events: FleetEvent[] = [
+      { kind: "measured", measured: old },
+      {
+        kind: "measured",
+        measured: { ...old, learned: { [service]: { [key]: learned } }, rttMs: { [other]: { [other]: 3 } } },
+      },
+    ];
+    const record = aRecord({ events });
+    expect(port.decodeRecord({ sequence: 7, bytes: port.encodeRecord(record) })).toEqual({
+      ok: true,
+      value: { sequence: 7, ...record },
+    });
+  });
+
   it("comes back as it was written", () => {
     fc.assert(
       fc.property(sequence, sequence, fc.array(fc.constantFrom(...EVENTS), { minLength: 1 }), (epoch, at, events) => {

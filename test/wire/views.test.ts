@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { CapacityOrigin } from "../../proto/gen/weir/v1/traffic_pb.ts";
 import { describe, expect, it } from "vitest";
 import { AcknowledgementSchema, HelloSchema } from "../../proto/gen/weir/v1/agent_pb.ts";
 import type { Acknowledgement, Hello } from "../../proto/gen/weir/v1/agent_pb.ts";
@@ -123,10 +124,33 @@ function byService(survivals: readonly (readonly [string, Survival])[]): Surviva
 
 describe("statusOf", () => {
   function source(observed: Observed, state: FleetState = FLEET) {
-    const status = statusOf({ service: "" }, { state, observed, replicas: [], survivals: new Map() });
+    const status = statusOf({ service: "" }, { state, observed, replicas: [], survivals: new Map(), capacities: [] });
     if (!status.ok) throw new Error(status.refusal.message);
     return status.value.sources?.[0];
   }
+
+  it("says what was learned where nobody declared anything", () => {
+    const destination = { cluster: WEST, version: V1 };
+    const work = { meanWorkMs: 12, squaredVariation: 2 };
+    const capacities = [{ service: SHOP, destination, capacityRps: 80, origin: "learned", work }] as const;
+    // A pair is kept at the smaller name: eu-west and us-east.
+    const west = { ...aCluster(), learnedRttMs: { [EAST]: 30, ["zz-gone" as ClusterId]: 9 } };
+    const clusters = new Map([
+      [WEST, west],
+      [EAST, aCluster()],
+    ]);
+    const state = { ...FLEET, clusters };
+    const status = statusOf(
+      { service: "" },
+      { state, observed: seen(AFTER), replicas: [], survivals: new Map(), capacities },
+    );
+    expect(status).toMatchObject({
+      value: {
+        capacities: [{ service: SHOP, destination, capacityRps: 80, origin: CapacityOrigin.LEARNED, ...work }],
+        roundTrips: [{ clusterA: WEST, clusterB: EAST, rttMs: 30 }],
+      },
+    });
+  });
 
   it("puts intended, applied and observed shares side by side", () => {
     expect(source(seen(AFTER))).toEqual({
@@ -180,7 +204,7 @@ describe("statusOf", () => {
     ];
     const status = statusOf(
       { service: "" },
-      { state: FLEET, observed: seen(AFTER), replicas: [], survivals: byService(survivals) },
+      { state: FLEET, observed: seen(AFTER), replicas: [], survivals: byService(survivals), capacities: [] },
     );
     expect(status).toMatchObject({
       ok: true,
@@ -203,7 +227,7 @@ describe("statusOf", () => {
   it("refuses a service that is not there", () => {
     const status = statusOf(
       { service: "a/b" },
-      { state: FLEET, observed: seen(AFTER), replicas: [], survivals: new Map() },
+      { state: FLEET, observed: seen(AFTER), replicas: [], survivals: new Map(), capacities: [] },
     );
     expect(status).toMatchObject({ refusal: { code: "UNKNOWN_SERVICE" } });
   });

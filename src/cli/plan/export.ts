@@ -12,11 +12,11 @@ export function addExport(parent: Command, session: Session): void {
     .description("print the live fleet as a file for `weir plan compute`")
     .addHelpText("after", "\nWhat a file cannot say, or nobody declared, is told beside it.")
     .action(async (_options: unknown, command: Command) => {
-      const [{ clusters, sources }, { services }] = await Promise.all([
+      const [{ clusters, sources, capacities, roundTrips }, { services }] = await Promise.all([
         session.call(command, API.status.getStatus, { service: "" }),
         session.call(command, API.services.listServices, {}),
       ]);
-      const { document, notes } = liveDocument({ clusters, services, sources });
+      const { document, notes } = liveDocument({ clusters, services, sources, capacities, roundTrips });
       for (const note of notes) session.terminal.note(harmless(note));
       const format = session.format(command);
       session.terminal.out(

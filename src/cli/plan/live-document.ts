@@ -1,6 +1,7 @@
 import type { Cluster } from "../../../proto/gen/weir/v1/fleet_pb.ts";
 import { Membership, Verdict } from "../../../proto/gen/weir/v1/fleet_pb.ts";
-import type { Service, SourceStatus } from "../../../proto/gen/weir/v1/traffic_pb.ts";
+import { CapacityOrigin } from "../../../proto/gen/weir/v1/traffic_pb.ts";
+import type { CapacityStatus, RoundTripStatus, Service, SourceStatus } from "../../../proto/gen/weir/v1/traffic_pb.ts";
 import { pricesIn } from "../../io/yaml/fleet/objective.ts";
 import { DEFAULTS } from "../../io/yaml/fleet-document.ts";
 import { DEFAULT_MEAN_WORK_MS, DEFAULT_SQUARED_VARIATION, serversFor } from "../../model/fleet-document.ts";
@@ -23,6 +24,7 @@ import { Checks } from "../../wire/checks.ts";
 import { clusterSpecOf } from "../../wire/cluster.ts";
 import { serviceSpecOf } from "../../wire/service.ts";
 import { refused } from "../failure.ts";
+import { rate } from "../notation.ts";
 
 /** What a planner says of its fleet. */
 export interface LiveFleet {
@@ -30,6 +32,9 @@ export interface LiveFleet {
   readonly services: readonly Service[];
   /** Demand per service and source, declared or learned. */
   readonly sources: readonly SourceStatus[];
+  /** What nobody declared and the planner knows. */
+  readonly capacities: readonly CapacityStatus[];
+  readonly roundTrips: readonly RoundTripStatus[];
 }
 
 /** A live fleet as a document, and what of it a document cannot say or the planner does not know. */
@@ -39,7 +44,8 @@ export interface LiveDocument {
 }
 
 /** Writes down a live fleet as it is declared and reported now. Shifts under way and their splits are not in it. */
-export function liveDocument({ clusters, services, sources }: LiveFleet): LiveDocument {
+export function liveDocument(live: LiveFleet): LiveDocument {
+  const { clusters, services, sources, capacities, roundTrips } = live;
   const checks = new Checks();
   const members = clusters.flatMap((cluster) =>
     cluster.spec === undefined ? [] : [{ cluster, spec: clusterSpecOf(checks, "clusters", cluster.spec) }],
@@ -55,13 +61,13 @@ export function liveDocument({ clusters, services, sources }: LiveFleet): LiveDo
   const document = {
     description: "",
     clusters: members.map(({ spec, cluster }) => clusterOf(spec, cluster)),
-    rttMs: roundTripsOf(specs),
+    rttMs: roundTripsOf(specs, roundTrips),
     localRttMs: DEFAULTS.localRttMs,
     egressDollarsPerGb,
-    services: declared.map((spec) => serviceOf(spec, { sources, egressDollarsPerGb })),
+    services: declared.map((spec) => serviceOf(spec, { sources, capacities, egressDollarsPerGb })),
     settings: { utilisationMax: DEFAULT_SETTINGS.utilisationMax },
   };
-  return { document, notes: declared.flatMap((spec) => notesOf(spec, document.services)) };
+  return { document, notes: declared.flatMap((spec) => notesOf(spec, document.services, capacities)) };
 }
 
 function clusterOf(spec: ClusterSpec, cluster: Cluster): DocumentCluster {
@@ -83,10 +89,13 @@ function stateOf(cluster: Cluster): DocumentCluster["state"] {
   return cluster.isCordoned || cluster.isQuarantined ? "cordoned" : "active";
 }
 
-/** Each pair once: the planner takes what either side declares, the caller's first. */
-function roundTripsOf(specs: readonly ClusterSpec[]): Matrix {
+/** Each pair once: the planner takes what either side declares, the caller's first; else what was learned. */
+function roundTripsOf(specs: readonly ClusterSpec[], learned: readonly RoundTripStatus[]): Matrix {
+  const known = new Map(learned.map(({ clusterA, clusterB, rttMs }) => [`${clusterA} ${clusterB}`, rttMs]));
   return matrixOf(specs, (from, to) =>
-    from.cluster < to.cluster ? (from.rttMs[to.cluster] ?? to.rttMs[from.cluster]) : undefined,
+    from.cluster < to.cluster
+      ? (from.rttMs[to.cluster] ?? to.rttMs[from.cluster] ?? known.get(`${from.cluster} ${to.cluster}`))
+      : undefined,
   );
 }
 
@@ -110,10 +119,11 @@ function matrixOf(
 
 interface Surroundings {
   readonly sources: readonly SourceStatus[];
+  readonly capacities: readonly CapacityStatus[];
   readonly egressDollarsPerGb: Matrix;
 }
 
-function serviceOf(spec: ServiceSpec, { sources, egressDollarsPerGb }: Surroundings): DocumentService {
+function serviceOf(spec: ServiceSpec, { sources, capacities, egressDollarsPerGb }: Surroundings): DocumentService {
   const found = sources
     .filter(({ service, demandRps }) => service === spec.service && demandRps > 0)
     .map(({ cluster, demandRps }) => [cluster, demandRps] as const);
@@ -121,7 +131,9 @@ function serviceOf(spec: ServiceSpec, { sources, egressDollarsPerGb }: Surroundi
   return {
     name: spec.service,
     stableVersion: spec.stableVersion,
-    destinations: spec.deployments.map(destinationOf),
+    destinations: spec.deployments.map((deployment) =>
+      destinationOf(deployment, knownOf(capacities, spec, deployment)),
+    ),
     demandRps: { ...spec.demandRps, ...(Object.fromEntries(found) as Record<ClusterId, number>) },
     bytesPerRequest,
     objective: { dollarsPerRequestMs },
@@ -130,33 +142,63 @@ function serviceOf(spec: ServiceSpec, { sources, egressDollarsPerGb }: Surroundi
   };
 }
 
-function destinationOf(deployment: Deployment): DocumentDestination {
-  const { cluster, version } = deployment;
-  return { cluster, version, curve: loadCurveOf(deployment) };
+function knownOf(
+  capacities: readonly CapacityStatus[],
+  { service }: ServiceSpec,
+  deployment: Deployment,
+): CapacityStatus | undefined {
+  return capacities.find(
+    (found) =>
+      found.service === service &&
+      found.destination?.cluster === deployment.cluster &&
+      found.destination.version === deployment.version,
+  );
 }
 
-function loadCurveOf({ capacityRps, curve }: Deployment): LoadCurve {
+function destinationOf(deployment: Deployment, known: CapacityStatus | undefined): DocumentDestination {
+  const { cluster, version } = deployment;
+  return { cluster, version, curve: loadCurveOf(deployment, known) };
+}
+
+function loadCurveOf({ capacityRps: declaredRps, curve }: Deployment, known: CapacityStatus | undefined): LoadCurve {
+  const capacityRps = declaredRps ?? (curve === undefined ? known?.capacityRps : undefined);
   if (capacityRps === undefined)
     return curve ?? { kind: "polynomial", baseMs: DEFAULT_MEAN_WORK_MS, coefficient: 0, exponent: 1 };
   const { meanWorkMs, squaredVariation } = curve ?? {
-    meanWorkMs: DEFAULT_MEAN_WORK_MS,
-    squaredVariation: DEFAULT_SQUARED_VARIATION,
+    meanWorkMs: known?.meanWorkMs ?? DEFAULT_MEAN_WORK_MS,
+    squaredVariation: known?.squaredVariation ?? DEFAULT_SQUARED_VARIATION,
   };
   // A declared capacity wins over what the servers could do.
   return { kind: "queue", servers: serversFor(capacityRps, meanWorkMs), meanWorkMs, squaredVariation };
 }
 
-function notesOf(spec: ServiceSpec, services: readonly DocumentService[]): readonly string[] {
-  const unknown = spec.deployments.filter(({ capacityRps, curve }) => capacityRps === undefined && curve === undefined);
+function notesOf(
+  spec: ServiceSpec,
+  services: readonly DocumentService[],
+  capacities: readonly CapacityStatus[],
+): readonly string[] {
+  const undeclared = spec.deployments.filter(
+    ({ capacityRps, curve }) => capacityRps === undefined && curve === undefined,
+  );
   const demand = services.find(({ name }) => name === spec.service)?.demandRps ?? {};
   return [
-    ...unknown.map(
-      (deployment) =>
-        `${spec.service}: nobody declares what ${keyOf(deployment)} can serve; written as ${DEFAULT_MEAN_WORK_MS} ms without end`,
-    ),
+    ...undeclared.map((deployment) => undeclaredText(spec, deployment, knownOf(capacities, spec, deployment))),
     ...(spec.policy?.failover === undefined
       ? []
       : [`${spec.service}: its failover orders are written as if all endpoints were ready; set readyShare where not`]),
     ...(Object.keys(demand).length === 0 ? [`${spec.service}: no demand is declared or was reported yet`] : []),
   ];
 }
+
+function undeclaredText(spec: ServiceSpec, deployment: Deployment, known: CapacityStatus | undefined): string {
+  const what = `${spec.service}: nobody declares what ${keyOf(deployment)} can serve; written as`;
+  if (known === undefined) return `${what} ${DEFAULT_MEAN_WORK_MS} ms without end`;
+  return `${what} ${rate(known.capacityRps)} rps, ${ORIGIN_TEXTS[known.origin]}`;
+}
+
+const ORIGIN_TEXTS: Readonly<Record<CapacityOrigin, string>> = {
+  [CapacityOrigin.UNSPECIFIED]: "as the planner takes it",
+  [CapacityOrigin.REPORTED]: "as its cluster says",
+  [CapacityOrigin.LEARNED]: "as was learned from its load and utilisation",
+  [CapacityOrigin.BOUNDED]: "as far as its callers have proved it; its cluster says more",
+};

@@ -1,7 +1,7 @@
 import { serversFor } from "../../model/fleet-document.ts";
 import type { FleetState, Reported } from "../../model/fleet.ts";
 import type { ClusterId } from "../../model/ids.ts";
-import type { LearnedCapacity, LearnedDestination } from "../../model/learned.ts";
+import type { CapacityOrigin, LearnedCapacity, LearnedDestination } from "../../model/learned.ts";
 import type { QueueCurve } from "../../model/service.ts";
 
 /**
@@ -21,8 +21,7 @@ export function ceilingOf({ anchorRps, provenRps = 0 }: LearnedDestination): num
 /** A capacity that nobody declared, and where it comes from. */
 export interface TrustedCapacity {
   readonly rps: number;
-  /** `reported`: the cluster's word. `learned`: from load and utilisation. `bounded`: either, but for the ceiling. */
-  readonly source: "reported" | "learned" | "bounded";
+  readonly origin: CapacityOrigin;
 }
 
 /** What is taken for a destination's capacity where nobody declared it; undefined: nobody knows anything. */
@@ -33,8 +32,8 @@ export function trustedCapacity(
   const own = learnedCapacity(learned, reported) ?? reported?.capacityRps ?? learned?.anchorRps;
   if (own === undefined) return undefined;
   const ceiling = learned === undefined ? Infinity : ceilingOf(learned);
-  if (own > ceiling) return { rps: ceiling, source: "bounded" };
-  return { rps: own, source: learned?.capacity === undefined ? "reported" : "learned" };
+  if (own > ceiling) return { rps: ceiling, origin: "bounded" };
+  return { rps: own, origin: learned?.capacity === undefined ? "reported" : "learned" };
 }
 
 /** What was learned, moved with the cluster's word or its endpoints: fewer endpoints serve less at once. */

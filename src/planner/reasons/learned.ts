@@ -13,8 +13,8 @@ export function capacityOriginText(service: ServiceState, destination: Destinati
   const learned = service.learned?.[key];
   if (deployment === undefined || declaredCapacity(deployment) !== undefined || learned === undefined) return "";
   const trusted = trustedCapacity(learned, service.reported[key]);
-  if (trusted?.source === "bounded") return boundedText(learned, service.reported[key]?.capacityRps);
-  return trusted?.source === "learned" ? `${learnedText(learned)}${doubtText(learned)}` : "";
+  if (trusted?.origin === "bounded") return boundedText(learned, service.reported[key]?.capacityRps);
+  return trusted?.origin === "learned" ? `${learnedText(learned)}${doubtText(learned)}` : "";
 }
 
 function boundedText({ anchorRps = 0, provenRps = 0 }: LearnedDestination, claimRps: number | undefined): string {

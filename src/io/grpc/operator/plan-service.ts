@@ -1,5 +1,6 @@
 import type { PlanService } from "../../../../proto/gen/weir/v1/plan_pb.ts";
 import type { StatusService } from "../../../../proto/gen/weir/v1/traffic_pb.ts";
+import { knownCapacities } from "../../../planner/learn/known.ts";
 import { diffPlan, explainPlan, getPlan } from "../../../wire/plan-view.ts";
 import { selectServices } from "../../../wire/service.ts";
 import { statusOf } from "../../../wire/status.ts";
@@ -23,7 +24,13 @@ export function statusService({ engine, replicas, survivals }: OperatorParts): I
       const services = selectServices(state, request.service);
       if (!services.ok) return services;
       const found = await survivals.of(state, services.value, signal);
-      return statusOf(request, { state, observed: engine.observed(), replicas: replicas(), survivals: found });
+      return statusOf(request, {
+        state,
+        observed: engine.observed(),
+        replicas: replicas(),
+        survivals: found,
+        capacities: services.value.flatMap(knownCapacities),
+      });
     },
   };
 }
