@@ -144,12 +144,14 @@ function pinnedRps(key: DestinationKey, { service, sources }: Planning): number 
 /** A version's share of all requests of the sources that nobody pinned may be off by this part of itself before it is corrected. */
 const SHARE_SLACK = 0.1;
 
-/** Whether what sources send now gives versions other shares than what they are to send: then people wait for a release to go on. */
+/**
+ * Whether what sources send now gives versions other shares than what they are to send: a release or its end, another stable
+ * version. That is what somebody asked for, until it is done, and no gain to be weighed.
+ */
 export function isReleasing(
   targets: readonly { readonly source: SourceOutlook; readonly split: SourceOutlook["now"] }[],
   { service }: Planning,
 ): boolean {
-  if (service.spec.release === undefined) return false;
   const free = targets.filter(({ source }) => source.now !== undefined && service.pins[source.cluster] === undefined);
   const now = sharesOf(free.map(({ source }) => ({ source, split: source.now })));
   const then = sharesOf(free);

@@ -7,7 +7,19 @@ import type { FleetState } from "../../src/model/fleet.ts";
 import type { ClusterId, Version } from "../../src/model/ids.ts";
 import { checkPlan } from "../../src/planner/check.ts";
 import { anyPreferringFleet, healthyPreferringFleet, releases } from "./arbitrary-preferences.ts";
-import { aFleet, applied, committed, loads, planOf, serviceOf, UNPACED } from "./planning-fleet.ts";
+import { OPEN_POLICY } from "../../src/model/service.ts";
+import { anyFleet } from "./arbitrary-fleet.ts";
+import {
+  aFleet,
+  applied,
+  changeCluster,
+  changeService,
+  committed,
+  loads,
+  planOf,
+  serviceOf,
+  UNPACED,
+} from "./planning-fleet.ts";
 
 const ALLOCATIONS = (["waterfall", "optimum"] as const).map((allocation) => ({
   allocation,
@@ -102,6 +114,35 @@ describe.each(ALLOCATIONS)("any plan of a service that prefers something, by $al
               reasons.some(({ cluster, destination: to }) => cluster === source && keyOf(to) === keyOf(destination)),
             ).toBe(true);
       }),
+    );
+  });
+});
+
+describe.each(ALLOCATIONS)("what prefers nothing, by $allocation", ({ SETTINGS }) => {
+  it("is planned as if it had not been said", () => {
+    fc.assert(
+      fc.property(anyFleet, (state) => {
+        const { spec } = serviceOf(state);
+        const policy = {
+          ...OPEN_POLICY,
+          ...spec.policy,
+          allowedLabels: {},
+          deniedLabels: { nothing: ["at all"] },
+          localityPenaltyMs: { region: 0 },
+          ...((spec.policy?.isolation ?? "none") === "none" && {
+            failover: { order: [], orderBySource: {}, healthyMin: 0.7 },
+          }),
+        };
+        const release = { shares: { ["v2" as Version]: 0 }, maxSourceShare: 1 };
+        const said = [...state.clusters.keys()].reduce(
+          (fleet, name) => changeCluster(fleet, name, { maxDestinations: 10_000 }),
+          changeService(state, { spec: { ...spec, policy, release } }),
+        );
+        const [plain, same] = [planOf(state, SETTINGS), planOf(said, SETTINGS)];
+        expect(same.splits).toEqual(plain.splits);
+        expect(same.routeSets).toEqual(plain.routeSets);
+      }),
+      { numRuns: 150 },
     );
   });
 });

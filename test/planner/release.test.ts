@@ -162,6 +162,24 @@ describe("a release", () => {
     expect(sent(state, paced)).toEqual({ r0: 0, r1: 0, r2: 0, r3: 0, r4: 0 });
   });
 
+  it("is no gain to be weighed: what a declaration gives to another version comes to its end", () => {
+    // Everything costs the same with v2: no step after the first would be worth it for callers.
+    const clusters = {
+      a: { demandRps: 100, versions: { v1: 400, v2: 400 } },
+      b: { demandRps: 100, versions: { v1: 400, v2: 400 } },
+    };
+    const released = { a: { "a/v1": 10_000 }, b: { "b/v1": 10_000 } };
+    let state = aFleet(clusters, { maxStepWeight: 2_500, released, state: { inputsCause: "operator" } });
+    state = changeService(state, { spec: { ...serviceOf(state).spec, stableVersion: V2 } });
+    const paced = { ...SETTINGS, routineStepWeight: 2_500 };
+    for (let step = 0; step < 12; step += 1) {
+      const planning = planOf(state, paced);
+      state = applied(state, planning);
+      if (planning.isFinalStep) break;
+    }
+    expect(planned(planOf(state, paced), "a")).toEqual({ "a/v2": 10_000 });
+  });
+
   it("falls to the stable version at once when its only cluster dies, and comes back with it", () => {
     const there = applied(gray(), planOf(gray(), SETTINGS));
     const dead = changeCluster(there, "r2", { verdict: "dead" });

@@ -17,7 +17,13 @@ const EXAMPLE = `  kind: Service
     - { cluster: us-east, version: v1, capacityRps: 400 }
     - { cluster: us-west, version: v1, servers: 8, meanWorkMs: 20 }
   policy:
-    deniedClusters: [ap-south]   # also: allowedClusters, requiredLabels, isolation, maxShare, surviveLossOf
+    deniedClusters: [ap-south]   # also: allowedClusters, requiredLabels, allowedLabels, deniedLabels, isolation, maxShare,
+                                 # surviveLossOf
+    failover: { order: [{ own: cluster }, us-west, { labels: { region: eu } }], healthyMin: 70% }   # also: orderBySource
+    localityPenaltyMs: { region: 20 }   # what a request must save to leave its region
+  release:
+    shares: { v2: 5% }           # of all requests; also: maxSourceShare
+    matches: [{ version: v2, headers: { x-canary: "1" } }]
 
 \`weir service show NAME\` prints a service in this form, with everything that can be set.`;
 

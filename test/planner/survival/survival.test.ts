@@ -32,6 +32,15 @@ describe("survivalOf", () => {
     expect(survival(THREE)).toMatchObject({ shortRps: 0, losses: [{ isRequired: false }, {}, {}] });
   });
 
+  it("counts no room with whom a source's failover order does not name", () => {
+    const tiers = [WEST, "east" as ClusterId].map((cluster) => ({ kind: "cluster" as const, cluster }));
+    const failover = { order: [], orderBySource: { [WEST]: tiers }, healthyMin: 0.7 };
+    // Without west, 100 of its own have room in east alone: 220 of 320 are left there, and all of south's 80.
+    expect(short(survival(THREE, { policy: { failover } }))).toEqual({ east: 140, south: 0, west: 0 });
+    const alone = { ...failover, orderBySource: { [WEST]: tiers.slice(0, 1) } };
+    expect(short(survival(THREE, { policy: { failover: alone } }))["west"]).toBe(100);
+  });
+
   it("says what is short before anything is lost", () => {
     const found = survival({ east: serving(500, 400), west: serving(0, 100) });
     expect(found.shortRps).toBeCloseTo(100);
