@@ -175,12 +175,13 @@ function loadsOf(
   const placed = Map.groupBy(placements, ({ flow }) => flow.source);
   const rps = new Map<DestinationKey, number>();
   let [waysMs, lateRps] = [0, 0];
-  for (const { cluster, demandRps, kept } of problem.sources.toSorted((a, b) => compareNames(a.cluster, b.cluster))) {
+  const sending = problem.sources.filter(({ demandRps }) => demandRps > 0);
+  for (const { cluster, demandRps, kept } of sending.toSorted((a, b) => compareNames(a.cluster, b.cluster))) {
     const shares = [
       ...[...kept].flatMap(([key, amount]) => ({ destination: destinationOf(key), amount })),
       ...(placed.get(cluster) ?? []).map(({ destination, weight }) => ({ destination, amount: weight })),
     ].flatMap(({ destination, amount }) => (destination === undefined ? [] : [{ destination, amount }]));
-    if (demandRps === 0 || shares.length === 0) continue;
+    if (shares.length === 0) continue;
     for (const { destination, weight } of apportion(shares, problem.service)) {
       const key = keyOf(destination);
       const amountRps = (weight / WEIGHT_TOTAL) * demandRps;

@@ -154,6 +154,7 @@ interface Cell {
 
 function placePart({ pair, flow, place }: Cell, solution: Solution, books: Books): void {
   const amountRps = solution.plan.amountsRps[flow]?.[place] ?? 0;
+  if (amountRps === 0) return;
   const isLifted = solution.round.ceilings === "lifted";
   const weight = (amountRps / demandOf(books, pair.flow.source)) * WEIGHT_TOTAL;
   const manner = isLocal(pair) ? "local" : "balanced";
@@ -166,10 +167,12 @@ function placePart({ pair, flow, place }: Cell, solution: Solution, books: Books
 
 function weighedAt({ flow, place }: Cell, { plan, problem, grid }: Solution): Weighed {
   const costAt = (other: number): number => (problem.costsMs[flow]?.[other] ?? Infinity) + (plan.pricesMs[other] ?? 0);
-  const others = (grid.pairs[flow] ?? [])
-    .flatMap((pair, other) => (pair === undefined || other === place ? [] : [{ pair, costMs: costAt(other) }]))
-    .toSorted((a, b) => a.costMs - b.costMs);
-  const [best] = others;
-  const elsewhere = best && { destination: best.pair.offer.destination, costMs: best.costMs };
+  let elsewhere: Weighed["elsewhere"];
+  for (const [other, pair] of (grid.pairs[flow] ?? []).entries()) {
+    if (pair === undefined || other === place) continue;
+    const costMs = costAt(other);
+    if (elsewhere === undefined || costMs < elsewhere.costMs)
+      elsewhere = { destination: pair.offer.destination, costMs };
+  }
   return { hereMs: costAt(place), ...(elsewhere !== undefined && { elsewhere }) };
 }
