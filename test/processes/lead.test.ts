@@ -89,6 +89,31 @@ describe("two planner processes on one log", { timeout: TEST_MS }, () => {
     expect((await stage.http(follower, "/metrics"))?.body).toContain("# TYPE weir_loss_short_rps gauge\n");
   });
 
+  it("either previews alike and appends nothing, and a pin of one holds at the other until something moves", async () => {
+    const [leader, follower] = await stage.roles();
+    const preview = ["preview", "--drain", "east", "--force", "--lose", "west"];
+    const changes = async (): Promise<number> =>
+      (await log.records()).flatMap(({ events }) => events).filter(({ kind }) => CHANGES.test(kind)).length;
+    let before = await changes();
+    let answers: readonly object[] = [];
+    await stage.until("both have folded the same", async () => {
+      before = await changes();
+      answers = await Promise.all([leader, follower].map(async (name) => stage.json(preview, name)));
+      const [one, other] = answers.map(withoutProgress).map((answer) => JSON.stringify(answer));
+      return one === other;
+    });
+    expect(await changes()).toBe(before);
+    const { summary } = answers[1] as { readonly summary: { readonly pins: readonly { readonly digest: string }[] } };
+    const digest = summary.pins[0]?.digest ?? "";
+    expect(digest).not.toBe("");
+    for (const act of ["cordon", "uncordon"]) await stage.json(["cluster", act, "west"], leader);
+    expect(await stage.weir(["cluster", "drain", "east", "--force", "--pin", digest], follower)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("INPUTS_MOVED pinned_digest") as string,
+    });
+    expect((await stage.weir(["cluster", "list"])).out).not.toContain("drain");
+  });
+
   it("a frozen leader that wakes up changes no plan and doubles no command", async () => {
     const [leader, other] = await stage.roles();
     const before = await plansAt(other);
