@@ -163,13 +163,10 @@ describe("a release", () => {
   });
 
   it("is no gain to be weighed: what a declaration gives to another version comes to its end", () => {
-    // Everything costs the same with v2: no step after the first would be worth it for callers.
-    const clusters = {
-      a: { demandRps: 100, versions: { v1: 400, v2: 400 } },
-      b: { demandRps: 100, versions: { v1: 400, v2: 400 } },
-    };
-    const released = { a: { "a/v1": 10_000 }, b: { "b/v1": 10_000 } };
-    let state = aFleet(clusters, { maxStepWeight: 2_500, released, state: { inputsCause: "operator" } });
+    // After the first step nobody gains by going on: both versions half full wait for less than one that is full.
+    const both = { demandRps: 100, versions: { v1: 200, v2: 200 } };
+    const half = (name: string) => ({ [`${name}/v1`]: 5_000, [`${name}/v2`]: 5_000 });
+    let state = aFleet({ a: both, b: both }, { maxStepWeight: 2_500, released: { a: half("a"), b: half("b") } });
     state = changeService(state, { spec: { ...serviceOf(state).spec, stableVersion: V2 } });
     const paced = { ...SETTINGS, routineStepWeight: 2_500 };
     for (let step = 0; step < 12; step += 1) {
