@@ -324,7 +324,7 @@ export type PreviewSummary = Message<"weir.v1.PreviewSummary"> & {
   after?: PreviewCost | undefined;
 
   /**
-   * All services together, those that nothing concerns included; by name.
+   * All services together, those that were not looked at as if nobody planned them anew; by name.
    *
    * @generated from field: repeated weir.v1.ClusterPreview clusters = 9;
    */
