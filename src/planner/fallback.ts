@@ -51,7 +51,9 @@ function fallbacksFor(lost: ClusterId, problem: FallbackProblem): Fallbacks {
   const { service, stableVersion } = spec;
   const flows = problem.sources.flatMap(({ cluster }) => lostFlows(cluster, lost, problem));
   const falling = new Set(flows.map(({ source }) => source));
-  const sources = problem.sources.map((source) => ({
+  // Who neither loses nor sends anything takes no room.
+  const concerned = problem.sources.filter(({ cluster, demandRps }) => demandRps > 0 || falling.has(cluster));
+  const sources = concerned.map((source) => ({
     cluster: source.cluster,
     demandRps: source.demandRps,
     kept: keptBy(source.cluster, lost, problem),
