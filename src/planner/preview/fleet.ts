@@ -34,7 +34,7 @@ export interface FleetCost {
   readonly overloadedServices: number;
 }
 
-/** One cluster, all services together, those that nothing concerns included. */
+/** One cluster, all services together; those that were not looked at as if nobody planned them anew. */
 export interface ClusterPreview {
   readonly cluster: ClusterId;
   readonly beforeRps: number;
@@ -97,7 +97,7 @@ export function* previewFleet(
   }
   for (const service of after.services.values()) {
     if (tally.has(service.spec.service)) continue;
-    tally.addResting(before, service);
+    tally.addResting(service, question);
     yield;
   }
   return tally.result(after);
@@ -153,15 +153,20 @@ class Tally {
     this.#details = [...this.#details, found].toSorted(bySeverity).slice(0, this.#detailsMax);
   }
 
-  /** A service that stays as it is counts for its clusters alone. */
-  addResting(state: FleetState, service: ServiceState): void {
-    for (const source of Object.keys(service.released) as ClusterId[])
-      for (const { destination, weight } of releasedSplit(state, service, source) ?? []) {
+  /** A service that was not looked at counts for its clusters alone, as if nobody planned it anew. */
+  addResting(service: ServiceState, { before, after }: Hypothesis): void {
+    const now = before.services.get(service.spec.service);
+    for (const source of Object.keys(service.released) as ClusterId[]) {
+      const [nowRps, thenRps] = [
+        now === undefined ? 0 : demandOf(source, before, now),
+        demandOf(source, after, service),
+      ];
+      for (const { destination, weight } of releasedSplit(after, service, source) ?? []) {
         const sum = this.#cluster(destination.cluster);
-        const rps = (weight / WEIGHT_TOTAL) * demandOf(source, state, service);
-        sum.beforeRps += rps;
-        sum.afterRps += rps;
+        sum.beforeRps += (weight / WEIGHT_TOTAL) * nowRps;
+        sum.afterRps += (weight / WEIGHT_TOTAL) * thenRps;
       }
+    }
   }
 
   #cluster(name: ClusterId) {

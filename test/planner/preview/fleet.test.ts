@@ -173,6 +173,19 @@ describe("previewFleet", () => {
     expect(preview(priced, { demands: [{ factor: 1 }] }, [CHECKOUT]).before.dollarsPerHour).toBeCloseTo(7.2);
   });
 
+  it("counts other services for their clusters, as if nobody planned them anew", () => {
+    const state = fleet();
+    const service = serviceOf(state);
+    const cart = "shop/cart" as ServiceId;
+    const both = {
+      ...state,
+      services: new Map([...state.services, [cart, { ...service, spec: { ...service.spec, service: cart } }]]),
+    };
+    const found = preview(both, { demands: [{ factor: 0.5 }] }, [CHECKOUT]);
+    // Twice 80 at east; cart still sends it 80 of 100, of half the demand, and checkout all of its 50.
+    expect(found.clusters.find(({ cluster }) => cluster === EAST)).toMatchObject({ beforeRps: 160, afterRps: 90 });
+  });
+
   it("counts requests that nobody was told where to send", () => {
     const state = aFleet({ east: { demandRps: 100, versions: { v1: 200 } } });
     expect(preview(state, { demands: [{ factor: 1 }] }, [CHECKOUT])).toMatchObject({
