@@ -80,7 +80,7 @@ function mannerText(placement: Placement, context: PlacementContext): string {
   const what = flow.version === offer.destination.version ? amount : `${amount} of ${flow.version}, which has no place`;
   switch (manner) {
     case "local":
-      return `${what} ${homeText(weight, context)}; ${roomText(context)}`;
+      return `${what} ${homeText(placement, context)}; ${roomText(context)}`;
     case "spillover":
       return `${what} to the nearest with room, ${round(offer.rttMs)} ms away${leavingText(context)}; ${roomText(context)}`;
     case "balanced":
@@ -94,10 +94,14 @@ function mannerText(placement: Placement, context: PlacementContext): string {
   }
 }
 
-function homeText(weight: number, context: PlacementContext): string {
+function homeText(placement: Placement, context: PlacementContext): string {
   const { source, isolation } = context;
+  const { weight, flow, weighed } = placement;
   const isBeyond = (weight / 10_000) * source.demandRps > mostRps(context) * (1 + ROUNDING);
-  return isBeyond && isolation !== "none" ? stayingText(context) : "served at home";
+  if (isBeyond && isolation !== "none") return stayingText(context);
+  // Where some of it leaves, it is by what one more request would cost.
+  const isPart = weighed !== undefined && weight < flow.weight * (1 - ROUNDING);
+  return isPart ? `served at home, where ${weighedText(placement, context)}` : "served at home";
 }
 
 /** A share of a source is rounded to whole basis points. */

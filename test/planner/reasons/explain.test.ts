@@ -174,6 +174,29 @@ describe("what one more request costs", () => {
     );
   });
 
+  it("is said of what stays at home where some leaves", () => {
+    const one = aFleet({
+      "us-east": { demandRps: 60, versions: { v1: 100 }, rttMs: { "eu-west": 32.5 } },
+      "eu-west": { versions: { v1: 100_000 } },
+    });
+    const [service] = [...one.services.values()];
+    if (service === undefined) throw new Error("an empty fleet");
+    const [home, away] = service.spec.deployments;
+    if (home === undefined || away === undefined) throw new Error("nothing is deployed");
+    // At 50 of 100 rps another costs 10 / 0.5^2 = 40 ms here, and 32.5 + 7.5 there, where hardly anybody waits.
+    const deployments = [
+      { ...home, curve: ONE_SERVER },
+      { ...away, curve: { kind: "queue", servers: 750, meanWorkMs: 7.5, squaredVariation: 1 } as const },
+    ];
+    const spec = { ...service.spec, deployments };
+    const state = { ...one, services: new Map([[spec.service, { ...service, spec }]]) };
+    const local = reasons(state, { ...UNPACED, allocation: "optimum" }).find((text) => text.startsWith("local"));
+    expect(local).toContain(
+      "8333 of 10000 (50 rps) served at home, where one more request costs 0 ms way + 40 ms marginal latency",
+    );
+    expect(local).toContain("= 40 ms; at eu-west/v1 40 ms; it takes 80 rps (80 % of 100 rps)");
+  });
+
   it("has a part for want of room where the destination is full", () => {
     // At its 80 rps 10 / 0.2^2 = 250 ms; elsewhere it costs 1020 ms, and so much it is worth: 1020 - 20 - 250 = 750 ms.
     const [balanced, full] = spillovers(100, 1_000);
