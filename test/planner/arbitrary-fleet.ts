@@ -98,6 +98,7 @@ const policy: fc.Arbitrary<Partial<ServicePolicy>> = fc.oneof(
       allowedClusters: names,
       deniedClusters: names,
       maxShare: fc.constantFrom(1, 0.6, 0.3, 0.0001),
+      surviveLossOf: fc.oneof(fc.constantFrom("none" as const, "any" as const), names),
     },
     { requiredKeys: [] },
   ),

@@ -89,7 +89,7 @@ const policies: fc.Arbitrary<ServicePolicy | undefined> = fc.option(
         requiredLabels: fc.constantFrom({}, {}, { region: "europe" }, { zone: "a" }),
         deniedClusters: fc.subarray(NAMES.map(cluster), { maxLength: 2 }),
         maxShare: fc.constantFrom(1, 1, 0.5),
-        surviveLossOf: fc.constant("none" as const),
+        surviveLossOf: fc.constantFrom("none" as const, "any" as const),
       }),
       fc.oneof(fc.constant<Partial<ServicePolicy>>({}), preferences),
     )
