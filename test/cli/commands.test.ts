@@ -178,6 +178,42 @@ describe("weir, against a real planner", { timeout: LIMIT_MS }, () => {
     expect(await weir("service", "delete", "shop/search", "--force")).toMatchObject({ code: 0 });
   });
 
+  it("shows how many destinations a cluster's mesh takes in one route", async () => {
+    const register = (name: string, most: string) => weir("cluster", "register", name, "--max-destinations", most);
+    expect(await register("ap-north", "16")).toMatchObject({ code: 0 });
+    expect((await weir("cluster", "show", "ap-north")).out).toMatch(/^most destinations +16 in one route$/m);
+    expect(await weir("cluster", "unregister", "ap-north")).toMatchObject({ code: 0 });
+    expect(await register("ap-north", "0")).toMatchObject({ code: 2, err: expect.stringContaining("16") as string });
+  });
+
+  it("keeps what a service prefers and releases, and refuses with the field what cannot be", async () => {
+    const declared = [
+      "kind: Service",
+      "name: shop/offers",
+      "port: 8090",
+      "stableVersion: v1",
+      "deployments: [{ cluster: eu-west, version: v1 }, { cluster: us-east, version: v2, capacityRps: 100 }]",
+      "policy:",
+      "  failover: { order: [{ own: cluster }, eu-west, us-east], healthyMin: 0.6 }",
+      "  localityPenaltyMs: { region: 20 }",
+      "  deniedLabels: { tier: [test] }",
+      "release: { shares: { v2: 5% }, maxSourceShare: 25%, matches: [{ version: v2, headers: { x-canary: '1' } }] }",
+      "",
+    ].join("\n");
+    writeFileSync(at("offers.yaml"), declared);
+    expect(await weir("service", "apply", "-f", at("offers.yaml"))).toMatchObject({ code: 0, err: "" });
+    const { out } = await weir("service", "show", "shop/offers");
+    writeFileSync(at("again.yaml"), out);
+    expect(await weir("service", "apply", "-f", at("again.yaml"))).toMatchObject({ code: 0 });
+    expect((await weir("service", "show", "shop/offers")).out).toBe(out);
+    expect((await weir("plan", "export")).out).toContain('headers: { x-canary: "1" }');
+    writeFileSync(at("bad.yaml"), declared.replace("eu-west, us-east]", "eu-west, mars]"));
+    const refused = await weir("service", "apply", "-f", at("bad.yaml"));
+    expect(refused.code).not.toBe(0);
+    expect(refused.err).toContain("UNKNOWN_CLUSTER spec.policy.failover.order[2].cluster");
+    expect(await weir("service", "delete", "shop/offers", "--force")).toMatchObject({ code: 0 });
+  });
+
   it("shows what egress costs", async () => {
     const args = ["cluster", "register", "ap-south", "--egress", "eu-west=0.02,us-east=0.09"];
     expect(await weir(...args)).toMatchObject({ code: 0 });

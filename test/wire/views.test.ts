@@ -313,6 +313,7 @@ describe("the agent's words", () => {
       hashes: new Map([[SHOP, BEFORE]]),
       features: ["mirror" as const],
       gateway: { address: "::1", port: 1 },
+      maxDestinations: 16,
     };
     expect(fromHello(create(HelloSchema, toHello(hello)))).toEqual({ ok: true, value: hello });
     const ack = {
@@ -329,6 +330,7 @@ describe("the agent's words", () => {
   it.each<[string, Partial<Hello>, string]>([
     ["no UID", { clusterUid: "" }, "FIELD_REQUIRED"],
     ["a name that is none", { cluster: "*" }, "BAD_NAME"],
+    ["a route of no destination", { maxDestinations: 0 }, "FIELD_INVALID"],
     ["a position of no log", { held: { $typeName: "weir.v1.Position", epoch: 1n, revision: 1n } }, "FIELD_REQUIRED"],
   ])("are refused with %s", (_, changes, code) => {
     const message = create(HelloSchema, { cluster: "us-east", clusterUid: "u", bootId: "b" });

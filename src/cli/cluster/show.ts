@@ -43,6 +43,7 @@ function described(cluster: Cluster, paint: Paint): readonly string[] {
     ["gateway", harmless(gateway)],
     ["round trips", fieldWords(spec?.rttMs ?? {}, (ms) => duration(ms))],
     ["egress", fieldWords(spec?.egressDollarsPerGb ?? {}, (dollars) => `$${dollars}/GB`)],
+    ["most destinations", spec?.maxDestinations === undefined ? "" : `${spec.maxDestinations} in one route`],
     ["labels", fieldWords(spec?.labels ?? {}, String)],
     ["UID", harmless(cluster.uid)],
     ["version", String(cluster.resourceVersion)],
