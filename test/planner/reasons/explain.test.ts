@@ -65,6 +65,18 @@ describe("reasons", () => {
     ]);
   });
 
+  it("say what else was lost, and that it goes at once", () => {
+    const released = { ...LOCAL, "us-east": { "eu-west/v1": 4_000, "us-east/v1": 6_000 } };
+    // One of two clusters without an endpoint is believed; 4000 of 10000 are 40 of 100 rps.
+    const empty = fleet(100, { released, readyEndpoints: { "eu-west/v1": 0 } });
+    expect(reasons(empty)[0]).toBe("lost eu-west/v1: eu-west/v1 reports no ready endpoint; it had 4000 of 10000");
+    expect(reasons(empty)).toContain(
+      "redistributed us-east/v1: at once: 4000 of 10000 (40 rps) served at home; it takes 320 rps (80 % of 400 rps)",
+    );
+    const gone = changeCluster(fleet(100, { released }), "eu-west", { membership: "revoked" });
+    expect(reasons(gone)[0]).toBe("lost eu-west/v1: eu-west/v1 is in a cluster that is revoked; it had 4000 of 10000");
+  });
+
   it("name drains, ramps and cordons where they hold something back", () => {
     const drain = { startedAtMs: 0, maxStepWeight: 500, bakeMs: 0, phase: "draining" } as const;
     const ramp = { startedAtMs: 0, ceilingWeight: 1_000, changedAtMs: 0 };
