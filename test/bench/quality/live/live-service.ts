@@ -1,4 +1,5 @@
 import type { ClusterState } from "../../../../src/model/cluster.ts";
+import { WEIGHT_TOTAL } from "../../../../src/model/destination.ts";
 import type { Split } from "../../../../src/model/destination.ts";
 import type { DocumentService, FleetDocument, Matrix } from "../../../../src/model/fleet-document.ts";
 import { EMPTY_FLEET } from "../../../../src/model/fleet.ts";
@@ -63,7 +64,8 @@ function serviceOf({ name, stableVersion, destinations, demandRps, bytesPerReque
     }),
     demandRps: {},
     request: DEFAULT_REQUEST_POLICY,
-    pace: DEFAULT_PACE_POLICY,
+    // Whatever the settings allow.
+    pace: { ...DEFAULT_PACE_POLICY, maxStepWeight: WEIGHT_TOTAL },
     bytesPerRequest,
   };
   return {

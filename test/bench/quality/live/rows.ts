@@ -10,7 +10,7 @@ const DAY = "s6-diurnal";
 
 /** Services, what happens to each, and orders of applying in which every change is made. */
 const TRANSITIONS = {
-  whole: { services: 12, happenings: 25, orders: 100_000 },
+  whole: { services: 20, happenings: 20, orders: 100_000 },
   quick: { services: 3, happenings: 15, orders: 10_000 },
 };
 

@@ -1,4 +1,6 @@
+import { WEIGHT_TOTAL } from "../../../../src/model/destination.ts";
 import { DEFAULT_SETTINGS } from "../../../../src/model/settings.ts";
+import type { Settings } from "../../../../src/model/settings.ts";
 import { seededRandom } from "../../../scenarios/seeded-random.ts";
 import { rowOf } from "../../row.ts";
 import type { Row } from "../../row.ts";
@@ -22,28 +24,42 @@ const SEED = 10;
 /** Steps that nine in ten transitions may take. */
 const STEPS_P90_AT_MOST = 4;
 
+/** Steps as long as is safe in any order, and nothing else that holds them back. */
+const SAFE_ALONE: Settings = { ...DEFAULT_SETTINGS, routineStepWeight: WEIGHT_TOTAL, onloadMax: 1 };
+
 /**
  * Whether the live planner's steps are safe in whatever order agents apply them, and how many a change takes, beside applying
- * it at once. A transition that begins where somebody has too much already is judged by itself: that is what no step can undo.
+ * it at once: as long as is safe, and within the shipped limits of a step, which are about caution and not about capacity. A
+ * transition that begins where somebody has too much already is judged by itself: that is what no step can undo.
  */
 export function transitionRows(options: TransitionOptions): readonly Row[] {
-  const { stepUtilisationMax: limit } = DEFAULT_SETTINGS;
-  const played = playTransitions({ seed: SEED, clusters: CLUSTERS, ...options }).filter(
-    ({ steps }) => steps.length > 0,
-  );
+  const share = `${(100 * DEFAULT_SETTINGS.routineStepWeight) / WEIGHT_TOTAL} %`;
+  return [
+    ...rowsOf("transitions by the largest safe steps", options, { settings: SAFE_ALONE, p90AtMost: STEPS_P90_AT_MOST }),
+    ...rowsOf(`transitions by steps of at most ${share} of a source`, options, { settings: DEFAULT_SETTINGS }),
+  ];
+}
+
+interface Pace {
+  readonly settings: Settings;
+  readonly p90AtMost?: number;
+}
+
+function rowsOf(name: string, options: TransitionOptions, { settings, p90AtMost }: Pace): readonly Row[] {
+  const limit = settings.stepUtilisationMax;
+  const all = playTransitions({ seed: SEED, clusters: CLUSTERS, ...options }, settings);
+  const played = all.filter(({ steps }) => steps.length > 0);
   const isCalm = (transition: Transition): boolean =>
     fullestAtStart(feltOf(transition.whole, transition)) <= limit * (1 + 1e-9);
   const calm = played.filter(isCalm);
   const steps = calm.flatMap((transition) => transition.steps.map((change) => feltOf(change, transition)));
   const wholes = calm.map((transition) => feltOf(transition.whole, transition));
-  const inSteps = violations(steps, options.orders, limit);
-  const atOnce = violations(wholes, options.orders, limit);
-  const name = `transitions, ${CLUSTERS} clusters`;
+  const counts = calm.map((transition) => transition.steps.length);
   return [
     rowOf({
-      case: `${name}: orders of applying that exceed ${limit} of a capacity, of ${options.orders}, ${steps.length} steps / at once`,
-      value: inSteps,
-      rival: atOnce,
+      case: `${name}: orders of ${options.orders} that exceed ${limit} of a capacity, in ${steps.length} steps / at once`,
+      value: violations(steps, options.orders, limit),
+      rival: violations(wholes, options.orders, limit),
       unit: "orders",
       atMost: 0,
     }),
@@ -59,7 +75,19 @@ export function transitionRows(options: TransitionOptions): readonly Row[] {
       rival: wholes.filter((felt) => isUnsafe(felt, limit)).length,
       unit: "changes",
     }),
-    ...stepCounts(name, calm),
+    rowOf({
+      case: `${name}: steps of a change, p90 / ${STEPS_P90_AT_MOST}`,
+      value: percentile(counts, 90),
+      rival: STEPS_P90_AT_MOST,
+      unit: "steps",
+      ...(p90AtMost !== undefined && { atMost: p90AtMost / STEPS_P90_AT_MOST }),
+    }),
+    rowOf({
+      case: `${name}: steps of a change, p50 / most`,
+      value: percentile(counts, 50),
+      rival: Math.max(...counts),
+      unit: "steps",
+    }),
     ...crowdedRows(
       name,
       played.filter((transition) => !isCalm(transition)),
@@ -80,25 +108,6 @@ function violations(changes: readonly Felt[], orders: number, limit: number): nu
 
 function isUnsafe(felt: Felt, limit: number): boolean {
   return fullestInWorstOrder(felt) > Math.max(limit, fullestAtStart(felt)) * (1 + 1e-9);
-}
-
-function stepCounts(name: string, calm: readonly Transition[]): readonly Row[] {
-  const counts = calm.map(({ steps }) => steps.length);
-  return [
-    rowOf({
-      case: `${name}: steps of a change, p90 / ${STEPS_P90_AT_MOST}`,
-      value: percentile(counts, 90),
-      rival: STEPS_P90_AT_MOST,
-      unit: "steps",
-      atMost: 1,
-    }),
-    rowOf({
-      case: `${name}: steps of a change, p50 / most`,
-      value: percentile(counts, 50),
-      rival: Math.max(...counts),
-      unit: "steps",
-    }),
-  ];
 }
 
 /** Who has too much already is relieved at once; receivers may be filled to their capacity meanwhile. */

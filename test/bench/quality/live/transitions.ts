@@ -158,10 +158,13 @@ function happen(happening: Happening, scene: Scene): FleetState {
   }
 }
 
+/** Share of the sources that a change concerns. */
+const CHANGED_SHARE = 0.3;
+
 /** Three in ten sources ask for another amount, up to about twice or half. */
 function otherDemand({ state, random }: Scene): Readonly<Record<string, number>> {
   const entries = Object.entries(serviceIn(state).demandRps).map(([name, rps]) => {
-    return [name, random.even() < 0.3 ? rps * Math.exp(0.4 * random.normal()) : rps] as const;
+    return [name, random.even() < CHANGED_SHARE ? rps * Math.exp(0.4 * random.normal()) : rps] as const;
   });
   return Object.fromEntries(entries);
 }
@@ -182,9 +185,10 @@ function fitted(state: FleetState, { settings, capacities }: Scene): FleetState 
   return scale === 1 ? state : withService(state, { demandRps: Object.fromEntries(entries) });
 }
 
-/** What it costs to send to each place that serves becomes anything up to twenty cents, source by source. */
+/** What it costs to send to each place that serves becomes anything up to twenty cents for three in ten sources. */
 function otherPrices({ state, random, capacities }: Scene): FleetState {
-  return [...state.clusters.keys()].reduce((now, name) => {
+  const names = [...state.clusters.keys()].filter(() => random.even() < CHANGED_SHARE);
+  return names.reduce((now, name) => {
     const spec = now.clusters.get(name)?.spec;
     assert(spec !== undefined, "the cluster is there");
     const others = Object.keys(capacities).filter((other) => other !== name);
