@@ -11,7 +11,7 @@ const DAY = "s6-diurnal";
 /** Services, what happens to each, and orders of applying in which every change is made. */
 const TRANSITIONS = {
   whole: { services: 20, happenings: 20, orders: 100_000 },
-  quick: { services: 3, happenings: 15, orders: 10_000 },
+  quick: { services: 10, happenings: 20, orders: 10_000 },
 };
 
 /** What the live planner makes of data that are old, and of the way from one plan to the next. */
