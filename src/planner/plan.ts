@@ -67,7 +67,7 @@ export function planWithoutSearch(
   { settings, because }: { readonly settings: Settings; readonly because: string },
 ): readonly ServicePlanning[] {
   const allocator = settings.allocation === "optimum" ? ladderWithoutSearch(because) : waterfall;
-  return planEach(state, services, (service) => planService(state, service, { settings, allocator }));
+  return planEach(state, services, (service) => planService(state, service, { settings, allocator, isHasty: true }));
 }
 
 function planEach(
@@ -82,7 +82,7 @@ function planEach(
 }
 
 /** What services are divided by. */
-interface Means {
+interface Means extends Pick<Planning, "isHasty"> {
   readonly settings: Settings;
   readonly allocator: Allocator;
 }

@@ -24,8 +24,8 @@ const ROUNDS_MAX = 8;
 /**
  * What each source that nobody pinned sends of which version, by its service's release: the versions' shares over all of these
  * sources' requests, from where they cost least, each up to `maxSourceShare`. It is chosen over all of them, whatever they wait
- * for just now, so that who waits changes nothing for the others. Of whom nobody knows that he sends anything, each version gets
- * its share. A version that may serve nobody gets nothing. Undefined without a release.
+ * for just now, so that who waits changes nothing for the others. Of whom nobody knows that he sends anything, and of everybody
+ * where there is no time to search, each version gets its share. A version that may serve nobody gets nothing. Undefined without a release.
  */
 export function releasedFlows(planning: Planning): ReadonlyMap<ClusterId, readonly Flow[]> | undefined {
   const { service, sources } = planning;
@@ -34,7 +34,7 @@ export function releasedFlows(planning: Planning): ReadonlyMap<ClusterId, readon
   if (release === undefined || Object.keys(release.shares).length === 0) return undefined;
   const shares = (Object.entries(release.shares) as [Version, number][]).filter(([, share]) => share > 0);
   const versions = [stableVersion, ...shares.map(([version]) => version).toSorted(compareNames)];
-  const known = automatic.filter(({ demandRps }) => demandRps > 0);
+  const known = planning.isHasty === true ? [] : automatic.filter(({ demandRps }) => demandRps > 0);
   const sizes =
     known.length === 0
       ? []

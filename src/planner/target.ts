@@ -25,6 +25,8 @@ export interface Planning {
   readonly sources: readonly SourceOutlook[];
   /** What is kept free for losses that the policy names; undefined: it names none. */
   readonly reserve?: Reserve;
+  /** Whether there is no time to search for who sends a release: then everybody sends the same share. */
+  readonly isHasty?: boolean;
   /** What each source that nobody pinned sends of which version by the service's release; undefined: there is none. */
   readonly released?: ReadonlyMap<ClusterId, readonly Flow[]>;
 }

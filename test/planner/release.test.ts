@@ -6,6 +6,7 @@ import type { ClusterId, Version } from "../../src/model/ids.ts";
 import type { Settings } from "../../src/model/settings.ts";
 import { checkPlan } from "../../src/planner/check.ts";
 import { computeFleet } from "../../src/planner/compute/fleet.ts";
+import { planWithoutSearch } from "../../src/planner/plan.ts";
 import { applyService } from "../../src/planner/services.ts";
 import {
   aFleet,
@@ -211,6 +212,14 @@ describe("a release", () => {
   it("gives each source its share while nobody knows what it sends", () => {
     const state = changeService(gray(), { demandRps: {} });
     expect(planned(planOf(state, SETTINGS), "r0")).toEqual({ "r0/v1": 9_500, "r2/v2": 500 });
+  });
+
+  it("is sent by everybody alike where there is no time to search", () => {
+    const [planning] = planWithoutSearch(gray(), [CHECKOUT], { settings: SETTINGS, because: "no time" });
+    expect(NAMES.map((name) => textOf(planning?.splits[name])["r2/v2"])).toEqual([500, 500, 500, 500, 500]);
+    expect(planning?.reasons.map(({ text }) => text)).toContain(
+      "v2 gets 5 % of all 7000 rps, of one source at most 25 %: 5 % of r3 (45 rps), alike of everybody for want of time",
+    );
   });
 
   it("is divided over several versions, each to its share", () => {

@@ -56,10 +56,9 @@ export function releaseReasons(
   );
   const amount = `${perCent(weight)} of ${source.cluster} (${rpsText((weight / WEIGHT_TOTAL) * source.demandRps)})`;
   if (version === stableVersion) return [["release", `${version} gets what other versions leave: ${amount}`]];
+  const why = planning.isHasty === true ? "alike of everybody for want of time" : "where it costs least";
   const share = release.shares[version];
-  return share === undefined
-    ? []
-    : [["release", `${shareText(version, share, planning)}: ${amount}, where it costs least`]];
+  return share === undefined ? [] : [["release", `${shareText(version, share, planning)}: ${amount}, ${why}`]];
 }
 
 function shareText(version: Version, share: number, { service, sources }: Planning): string {
