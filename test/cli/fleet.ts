@@ -12,6 +12,19 @@ import { freePort } from "../support/free-port.ts";
 
 const REPO = join(import.meta.dirname, "..", "..");
 
+/** A service of two clusters, as a file. */
+export const SERVICE = `kind: Service
+name: shop/checkout
+protocol: http
+port: 8080
+stableVersion: v1
+deployments:
+  - {cluster: eu-west, version: v1, capacityRps: 100}
+  - {cluster: us-east, version: v1, capacityRps: 100}
+demandRps: {us-east: 40, eu-west: 20}
+pace: {bake: 300ms, maxStep: 25%}
+`;
+
 /** What one run of `weir` printed, and how it ended. */
 export interface Run {
   readonly code: number | null;
