@@ -27,39 +27,39 @@ export async function speedRows(services: number, say: (line: string) => void): 
   const { utilisationMax } = document.settings;
   const problems = instances.map((instance) => problemOf(instance, utilisationMax));
   const programmes = instances.map((instance) => linearProgrammeOf(instance, { utilisationMax, segments: SEGMENTS }));
+  const search = (): readonly TransportPlan[] => problems.map((problem) => optimise(problem, { gap: GAP }));
   const solver = await openLinearSolver();
-  const times: { ours: number[]; rivals: number[] } = { ours: [], rivals: [] };
-  let plans: readonly TransportPlan[] = [];
-  // In turn, and the first round only warms both up.
+  const [ours, rivals, events]: [number[], number[], number[]] = [[], [], []];
+  let plans = search();
+  // In turn, so that what else the machine does is in all of them alike; the first round only warms up.
   for (let round = 0; round <= ROUNDS; round += 1) {
-    const ours = clocked(() => problems.map((problem) => optimise(problem, { gap: GAP })));
-    const rivals = clocked(() => solveAll(solver, programmes));
-    say(`${services} services: ${ours.ms.toFixed(0)} ms, HiGHS ${rivals.ms.toFixed(0)} ms`);
-    plans = ours.result;
-    if (round > 0) times.ours.push(ours.ms);
-    if (round > 0) times.rivals.push(rivals.ms);
+    const before = clocked(search);
+    plans = before.result;
+    const deaths = document.clusters.map((_, cluster) => replanMs({ instances, problems, plans, cluster }));
+    const after = clocked(search);
+    const theirs = clocked(() => solveAll(solver, programmes));
+    say(`${services} services: ${before.ms.toFixed(0)} ms, HiGHS ${theirs.ms.toFixed(0)} ms`);
+    if (round === 0) continue;
+    ours.push(before.ms, after.ms);
+    events.push(...deaths);
+    rivals.push(theirs.ms);
   }
   solver.close();
-  const full = median(times.ours);
-  const deaths = (): readonly number[] =>
-    document.clusters.map((_, cluster) => replanMs({ instances, problems, plans, cluster }));
-  // As the full plans, the second time: the first warms up.
-  deaths();
-  const events = deaths();
+  const full = median(ours);
   const whole = clocked(() => weirServices(document)).ms;
   const size = `${document.clusters.length} clusters x ${services} services`;
   return [
     rowOf({
       case: `${size}: full plan / HiGHS`,
       value: full,
-      rival: median(times.rivals),
+      rival: median(rivals),
       unit: "ms",
       atMost: 0.1,
     }),
     rowOf({
       case: `${size}: with rivals, lost clusters and weights / HiGHS`,
       value: whole,
-      rival: median(times.rivals),
+      rival: median(rivals),
       unit: "ms",
     }),
     rowOf({
