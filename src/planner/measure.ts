@@ -8,8 +8,8 @@ import type { ClusterReport, WorkloadRow } from "../model/report.ts";
 import type { Settings } from "../model/settings.ts";
 import { expectedDemand } from "./learn/demand.ts";
 import { Learner } from "./learn/learner.ts";
+import type { DemandNews } from "./learn/learner.ts";
 import { withAnchors } from "./learn/anchors.ts";
-import { windowOf } from "./observed.ts";
 
 type Demand = Record<ServiceId, Record<ClusterId, number>>;
 type ReportedByService = Record<ServiceId, Record<DestinationKey, Reported>>;
@@ -30,9 +30,9 @@ export function measured(
   const rounds = { learnRoundMs: settings.learnRoundMs, ...(fitsMax !== undefined && { fitsMax }) };
   const demandRps: Demand = {};
   const reported: ReportedByService = {};
+  for (const news of learner.takeDemands()) measureDemand(state, news, { settings, nowMs, into: demandRps });
   for (const report of [...reports.values()].toSorted((a, b) => compareNames(a.cluster, b.cluster))) {
     if (state.clusters.get(report.cluster)?.membership !== "active") continue;
-    measureDemand(state, report, { settings, learner, nowMs, into: demandRps });
     measureWorkloads(state, report, { settings, into: reported });
   }
   const found = {
@@ -54,27 +54,22 @@ export interface Measuring {
 
 interface DemandContext {
   readonly settings: Settings;
-  readonly learner: Learner;
   readonly nowMs: number;
   readonly into: Demand;
 }
 
-function measureDemand(state: FleetState, report: ClusterReport, context: DemandContext): void {
-  const { settings, learner, nowMs, into } = context;
-  const byService = Map.groupBy(report.traffic, ({ service }) => service);
-  for (const [service, rows] of [...byService].toSorted(([a], [b]) => compareNames(a, b))) {
-    const known = state.services.get(service);
-    if (known === undefined || known.spec.demandRps[report.cluster] !== undefined) continue;
-    const trend = learner.demandOf(service, report.cluster);
-    const { windowMs: lengthMs } = windowOf(report, service);
-    const requests = rows.reduce((sum, row) => sum + row.requests, 0);
-    if (trend === undefined || lengthMs <= 0 || !Number.isFinite(requests)) continue;
-    const nowRps = expectedDemand(trend, nowMs);
-    const beforeRps = known.demandRps[report.cluster] ?? 0;
-    const band = demandBand({ beforeRps, requests, lengthMs }, settings);
-    if (Math.abs(nowRps - beforeRps) <= band) continue;
-    into[service] = { ...into[service], [report.cluster]: nowRps };
-  }
+function measureDemand(
+  state: FleetState,
+  { service, source, trend, window }: DemandNews,
+  { settings, nowMs, into }: DemandContext,
+): void {
+  const known = state.services.get(service);
+  if (known === undefined || known.spec.demandRps[source] !== undefined) return;
+  if (state.clusters.get(source)?.membership !== "active") return;
+  const nowRps = expectedDemand(trend, nowMs);
+  const beforeRps = known.demandRps[source] ?? 0;
+  if (Math.abs(nowRps - beforeRps) <= demandBand({ beforeRps, ...window }, settings)) return;
+  into[service] = { ...into[service], [source]: nowRps };
 }
 
 /** Below this change in requests per second nothing is recorded, however large it is relatively. */
@@ -99,11 +94,15 @@ function measureWorkloads(
   report: ClusterReport,
   { settings, into }: { readonly settings: Settings; readonly into: ReportedByService },
 ): void {
-  for (const row of report.workloads.toSorted(byServiceAndVersion)) {
-    const known = state.services.get(row.service);
-    if (known === undefined) continue;
+  const moved = report.workloads.filter((row) => {
     const key = keyOf({ cluster: report.cluster, version: row.version });
-    if (!hasMoved(known.reported[key], row, settings) || isSuperfluous(known, key)) continue;
+    const known = state.services.get(row.service);
+    return known !== undefined && hasMoved(known.reported[key], row, settings);
+  });
+  for (const row of moved.toSorted(byServiceAndVersion)) {
+    const known = state.services.get(row.service);
+    const key = keyOf({ cluster: report.cluster, version: row.version });
+    if (known === undefined || isSuperfluous(known, key)) continue;
     const found: Reported = {
       readyEndpoints: row.readyEndpoints,
       totalEndpoints: row.totalEndpoints,

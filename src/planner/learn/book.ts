@@ -19,23 +19,34 @@ export interface Sent {
 export interface CallerWindow {
   readonly endMs: number;
   readonly lengthMs: number;
+  /** To all destinations together. */
+  readonly requests: number;
   readonly sent: ReadonlyMap<DestinationKey, Sent>;
 }
+
+/** Requests per second that all callers together send a destination. */
+export type Load = Pick<Sent, "offeredRps" | "servedRps">;
 
 /** Windows that ended longer ago say nothing of now: three turns. */
 export const FRESH_MS = 45_000;
 
-/** What callers said of one service, the newest window of each. */
+/** How long sums of windows hold while no window comes, ms: only their age could change them. */
+const LOADS_MS = 5_000;
+
+/** What callers said of one service, the newest window of each. Loads are worked out once for all that ask. */
 export class CallersBook {
   readonly windows = new Map<ClusterId, CallerWindow>();
+  #loads: ReadonlyMap<DestinationKey, Load> | undefined;
+  #loadsAtMs = 0;
   #released: ServiceState["released"] | undefined;
   #senders: ReadonlyMap<DestinationKey, readonly ClusterId[]> = new Map();
 
   /** Takes in a source's rows. */
-  note(source: ClusterId, rows: readonly TrafficRow[], { lengthMs, endMs }: Omit<CallerWindow, "sent">): CallerWindow {
-    const sent = new Map(rows.map((row) => [row.destination, sentIn(row, lengthMs)]));
-    const window = { endMs, lengthMs, sent };
+  note(source: ClusterId, rows: readonly TrafficRow[], head: Omit<CallerWindow, "sent">): CallerWindow {
+    const sent = new Map(rows.map((row) => [row.destination, sentIn(row, head.lengthMs)]));
+    const window = { ...head, sent };
     this.windows.set(source, window);
+    this.#loads = undefined;
     return window;
   }
 
@@ -43,15 +54,13 @@ export class CallersBook {
    * Requests per second at a destination now, from what all its callers say they sent; undefined while one that has weight on
    * it and asks for something has not spoken: a load that is not known whole teaches nothing.
    */
-  loadOf(key: DestinationKey, nowMs: number, seen: Surroundings): Pick<Sent, "offeredRps" | "servedRps"> | undefined {
+  loadOf(key: DestinationKey, nowMs: number, seen: Surroundings): Load | undefined {
     for (const source of this.#sendersTo(key, seen)) if (!this.#isFresh(source, nowMs)) return undefined;
-    let [offeredRps, servedRps] = [0, 0];
-    for (const { sent, endMs } of this.windows.values()) {
-      const found = nowMs - endMs > FRESH_MS ? undefined : sent.get(key);
-      offeredRps += found?.offeredRps ?? 0;
-      servedRps += found?.servedRps ?? 0;
+    if (this.#loads === undefined || nowMs - this.#loadsAtMs > LOADS_MS) {
+      this.#loads = loadsIn(this.windows, nowMs);
+      this.#loadsAtMs = nowMs;
     }
-    return { offeredRps, servedRps };
+    return this.#loads.get(key) ?? NOTHING;
   }
 
   /** Who was told to send a destination anything, and has something to send. */
@@ -69,6 +78,26 @@ export class CallersBook {
   }
 }
 
+const NOTHING: Load = { offeredRps: 0, servedRps: 0 };
+
+/** Sums in the order of names: they must not depend on who reported first. */
+function loadsIn(windows: ReadonlyMap<ClusterId, CallerWindow>, nowMs: number): ReadonlyMap<DestinationKey, Load> {
+  const loads = new Map<DestinationKey, { offeredRps: number; servedRps: number }>();
+  for (const source of [...windows.keys()].toSorted()) {
+    const window = windows.get(source);
+    if (window === undefined || nowMs - window.endMs > FRESH_MS) continue;
+    for (const [key, { offeredRps, servedRps }] of window.sent) {
+      const load = loads.get(key);
+      if (load === undefined) loads.set(key, { offeredRps, servedRps });
+      else {
+        load.offeredRps += offeredRps;
+        load.servedRps += servedRps;
+      }
+    }
+  }
+  return loads;
+}
+
 /** What the book is read beside. */
 export interface Surroundings {
   readonly state: FleetState;
@@ -82,7 +111,9 @@ function sendersIn(state: FleetState, { released }: ServiceState): ReadonlyMap<D
     if (routeSet === undefined || state.clusters.get(source)?.verdict === "dead") continue;
     for (const { destination } of splitOf(routeSet).filter(({ weight }) => weight > 0)) {
       const key = keyOf(destination);
-      senders.set(key, [...(senders.get(key) ?? []), source]);
+      const its = senders.get(key);
+      if (its === undefined) senders.set(key, [source]);
+      else its.push(source);
     }
   }
   return senders;

@@ -16,7 +16,6 @@ export interface Timed {
 
 /** What one round brought of one destination. */
 export interface Gathered {
-  readonly sinceMs: number;
   readonly looks: readonly Look[];
   readonly timed: readonly Timed[];
 }

@@ -1,6 +1,6 @@
 import type { Measured } from "../../model/command.ts";
 import type { Destination, DestinationKey } from "../../model/destination.ts";
-import { destinationOf, keyOf } from "../../model/destination.ts";
+import { keyOf } from "../../model/destination.ts";
 import type { FleetState, ServiceState } from "../../model/fleet.ts";
 import { compareNames } from "../../model/ids.ts";
 import type { ClusterId, ServiceId } from "../../model/ids.ts";
@@ -16,7 +16,7 @@ import type { DemandTrend } from "./demand.ts";
 import { learnRound, NOTHING_RECALLED, withoutWork } from "./destination.ts";
 import type { Given, Recollection } from "./destination.ts";
 import { evidenceIn } from "./evidence.ts";
-import type { Gathered } from "./evidence.ts";
+import type { Look, Timed } from "./evidence.ts";
 import { isRoundTripNews, NO_SAMPLES, roundTripOf, withSample } from "./round-trip.ts";
 import type { PairSamples } from "./round-trip.ts";
 import { fitWork } from "./work.ts";
@@ -30,7 +30,11 @@ interface Subject {
 
 /** What is remembered of one destination between two rounds. */
 interface Notebook {
-  gathered: Gathered;
+  sinceMs: number;
+  looks: Look[];
+  timed: Timed[];
+  /** When callers' load was looked at last, ms. */
+  lookedAtMs: number;
   recalled: Recollection;
   /** When its latency was last known, ms. */
   timedAtMs: number;
@@ -41,6 +45,11 @@ interface Pages {
   readonly callers: CallersBook;
   readonly demand: Map<ClusterId, DemandTrend>;
   readonly destinations: Map<DestinationKey, Notebook>;
+  /** What of it is deployed, by what was declared of it. */
+  spec?: ServiceState["spec"];
+  deployed: ReadonlyMap<DestinationKey, Destination>;
+  /** What was learned when its notebooks were last opened. */
+  learned?: ServiceState["learned"];
   /** First row of each cluster's newest rows, to know them again: rows are replaced, never changed. */
   readonly seen: Map<string, object>;
 }
@@ -50,6 +59,14 @@ interface DueRound {
   readonly key: DestinationKey;
   readonly notebook: Notebook;
   readonly service: ServiceState;
+}
+
+/** One source's demand of a service, and the window that came last. */
+export interface DemandNews {
+  readonly service: ServiceId;
+  readonly source: ClusterId;
+  readonly trend: DemandTrend;
+  readonly window: CallerWindow;
 }
 
 /** How rounds are looked at. */
@@ -73,6 +90,7 @@ export class Learner {
   readonly #services = new Map<ServiceId, Pages>();
   readonly #pairs = new Map<string, { readonly a: ClusterId; readonly b: ClusterId; samples: PairSamples }>();
   readonly #reports = new Map<ClusterId, Rows>();
+  readonly #heeded = new Map<ServiceId, Set<ClusterId>>();
 
   /** Takes in what is new in the newest reports. Clusters that are no members teach nothing. */
   heed(state: FleetState, reports: ReadonlyMap<ClusterId, ClusterReport>): void {
@@ -86,9 +104,22 @@ export class Learner {
     for (const report of news) this.#heedWorkloads(state, report);
   }
 
-  /** How a source's demand of a service develops; undefined: it never reported any. */
-  demandOf(service: ServiceId, source: ClusterId): DemandTrend | undefined {
-    return this.#services.get(service)?.demand.get(source);
+  /**
+   * Demands of which a window came since this was last asked, or of which one that was odd waits to be believed; by service and
+   * source.
+   */
+  takeDemands(): readonly DemandNews[] {
+    const news: DemandNews[] = [];
+    for (const [service, sources] of [...this.#heeded].toSorted(([a], [b]) => compareNames(a, b))) {
+      const pages = this.#services.get(service);
+      for (const source of [...sources].toSorted(compareNames)) {
+        const [trend, window] = [pages?.demand.get(source), pages?.callers.windows.get(source)];
+        if (trend?.suspect === undefined) sources.delete(source);
+        if (trend !== undefined && window !== undefined) news.push({ service, source, trend, window });
+      }
+      if (sources.size === 0) this.#heeded.delete(service);
+    }
+    return news;
   }
 
   /**
@@ -115,17 +146,15 @@ export class Learner {
   }
 
   #dueRounds(state: FleetState, nowMs: number, roundMs: number): readonly DueRound[] {
-    const due = [...state.services].flatMap(([name, service]) => {
+    const due: DueRound[] = [];
+    for (const [name, service] of state.services) {
       const pages = this.#pagesFor(name, service, nowMs);
-      return [...(pages?.destinations ?? [])].flatMap(([key, notebook]) =>
-        nowMs - notebook.gathered.sinceMs < roundMs ? [] : [{ name, key, notebook, service }],
-      );
-    });
+      if (pages === undefined) continue;
+      for (const [key, notebook] of pages.destinations)
+        if (nowMs - notebook.sinceMs >= roundMs) due.push({ name, key, notebook, service });
+    }
     return due.toSorted(
-      (a, b) =>
-        a.notebook.gathered.sinceMs - b.notebook.gathered.sinceMs ||
-        compareNames(a.name, b.name) ||
-        compareNames(a.key, b.key),
+      (a, b) => a.notebook.sinceMs - b.notebook.sinceMs || compareNames(a.name, b.name) || compareNames(a.key, b.key),
     );
   }
 
@@ -139,67 +168,88 @@ export class Learner {
   #pagesOf(service: ServiceId): Pages {
     let pages = this.#services.get(service);
     if (pages === undefined) {
-      pages = { callers: new CallersBook(), demand: new Map(), destinations: new Map(), seen: new Map() };
+      const empty = { demand: new Map(), destinations: new Map(), deployed: new Map(), seen: new Map() };
+      pages = { callers: new CallersBook(), ...empty };
       this.#services.set(service, pages);
     }
     return pages;
   }
 
-  /** What is remembered of a service, with a place for all of which something was learned that may be forgotten. */
-  #pagesFor(name: ServiceId, { learned = {} }: ServiceState, nowMs: number): Pages | undefined {
-    const known = Object.entries(learned) as [DestinationKey, LearnedDestination][];
-    const worked = known.filter(([, { work }]) => work !== undefined);
-    if (worked.length === 0) return this.#services.get(name);
+  /** What is remembered of a service, with a notebook for all of whose work something was learned: it may be forgotten. */
+  #pagesFor(name: ServiceId, { learned }: ServiceState, nowMs: number): Pages | undefined {
+    const before = this.#services.get(name);
+    if (learned === undefined || before?.learned === learned) return before;
     const pages = this.#pagesOf(name);
-    for (const [key] of worked) notebookOf(pages, key, nowMs);
+    pages.learned = learned;
+    for (const [key, { work }] of Object.entries(learned) as [DestinationKey, LearnedDestination][])
+      if (work !== undefined) notebookOf(pages, key, nowMs);
     return pages;
   }
 
   #heedCallers(state: FleetState, report: ClusterReport): readonly CalledWindow[] {
     const windows: CalledWindow[] = [];
-    for (const [name, rows] of Map.groupBy(report.traffic, ({ service }) => service)) {
+    for (const [name, rows] of this.#newRows(state, report.traffic, `sent ${report.cluster}`)) {
       const service = state.services.get(name);
-      const pages = service && this.#pagesOf(name);
-      if (service === undefined || pages === undefined || isSeen(pages, `sent ${report.cluster}`, rows)) continue;
       const { windowMs: lengthMs, receivedAtMs: endMs } = windowOf(report, name);
       const requests = rows.reduce((sum, row) => sum + row.requests, 0);
-      if (lengthMs <= 0 || !Number.isFinite(requests)) continue;
-      const window = pages.callers.note(report.cluster, rows, { lengthMs, endMs });
-      const before = pages.demand.get(report.cluster);
-      pages.demand.set(report.cluster, followDemand(before, { requests, lengthMs, endMs }));
+      if (service === undefined || lengthMs <= 0 || !Number.isFinite(requests)) continue;
+      const pages = this.#pagesOf(name);
+      const window = pages.callers.note(report.cluster, rows, { lengthMs, endMs, requests });
+      pages.demand.set(report.cluster, followDemand(pages.demand.get(report.cluster), window));
+      const heeded = this.#heeded.get(name) ?? new Set();
+      this.#heeded.set(name, heeded.add(report.cluster));
       windows.push({ source: report.cluster, pages, service, window });
     }
     return windows;
   }
 
+  /** Rows of known services that were not there the last time, by service. */
+  #newRows<R extends { readonly service: ServiceId }>(
+    state: FleetState,
+    rows: readonly R[],
+    name: string,
+  ): ReadonlyMap<ServiceId, readonly R[]> {
+    const found = new Map<ServiceId, R[] | undefined>();
+    let [service, its]: [ServiceId | undefined, R[] | undefined] = [undefined, undefined];
+    for (const row of rows) {
+      if (row.service !== service) {
+        service = row.service;
+        if (!found.has(service)) {
+          const isKnown = state.services.has(service) && isNewRow(this.#pagesOf(service), name, row);
+          found.set(service, isKnown ? [] : undefined);
+        }
+        its = found.get(service);
+      }
+      its?.push(row);
+    }
+    return new Map([...found].flatMap(([key, list]) => (list === undefined ? [] : [[key, list] as const])));
+  }
+
   /** What one window says of latencies and of ways. */
   #time({ source, pages, service, window }: CalledWindow, state: FleetState): void {
     for (const [key, sent] of window.sent) {
-      const destination = destinationOf(key);
-      if (destination === undefined || !isDeployed(service, destination)) continue;
+      const destination = deployedIn(pages, service).get(key);
+      if (destination === undefined) continue;
       const at = { pages, state, service, key, nowMs: window.endMs };
-      this.#look(at);
+      const notebook = notebookOf(pages, key, window.endMs);
+      if (window.endMs - notebook.lookedAtMs >= LOOK_MS) this.#look(notebook, at);
       if (sent.latencyMs === undefined || sent.requests < TIMED_REQUESTS_MIN) continue;
       this.#sample(source, { destination, sent }, at);
       const rttMs = knownRtt(state, source, destination.cluster);
-      if (rttMs === undefined) continue;
-      const latencyMs = Math.max(0, sent.latencyMs - rttMs);
-      const notebook = notebookOf(pages, key, window.endMs);
-      const timed = [...notebook.gathered.timed, { requests: sent.requests, latencyMs }];
-      notebook.gathered = { ...notebook.gathered, timed: timed.slice(-GATHERED_MAX) };
+      if (rttMs === undefined || notebook.timed.length >= GATHERED_MAX) continue;
+      notebook.timed.push({ requests: sent.requests, latencyMs: Math.max(0, sent.latencyMs - rttMs) });
     }
   }
 
-  #look({ pages, state, service, key, nowMs }: Place, utilisation?: number): void {
+  #look(notebook: Notebook, { pages, state, service, key, nowMs }: Place, utilisation?: number): void {
+    if (utilisation === undefined) notebook.lookedAtMs = nowMs;
     const load = pages.callers.loadOf(key, nowMs, { state, service });
-    if (load === undefined) return;
-    const notebook = notebookOf(pages, key, nowMs);
-    const look = {
+    if (load === undefined || notebook.looks.length >= GATHERED_MAX) return;
+    notebook.looks.push({
       loadRps: load.servedRps,
       offeredRps: load.offeredRps,
       ...(utilisation !== undefined && { utilisation }),
-    };
-    notebook.gathered = { ...notebook.gathered, looks: [...notebook.gathered.looks, look].slice(-GATHERED_MAX) };
+    });
   }
 
   #sample(
@@ -220,15 +270,15 @@ export class Learner {
   }
 
   #heedWorkloads(state: FleetState, report: ClusterReport): void {
-    for (const [name, rows] of Map.groupBy(report.workloads, ({ service }) => service)) {
+    for (const [name, rows] of this.#newRows(state, report.workloads, `runs ${report.cluster}`)) {
       const service = state.services.get(name);
-      const pages = service && this.#pagesOf(name);
-      if (service === undefined || pages === undefined || isSeen(pages, `runs ${report.cluster}`, rows)) continue;
+      if (service === undefined) continue;
+      const pages = this.#pagesOf(name);
       const nowMs = report.workloadSpans?.[name]?.receivedAtMs ?? report.receivedAtMs;
       for (const { version, utilisation } of rows) {
-        const destination = { cluster: report.cluster, version };
-        if (utilisation === undefined || !isDeployed(service, destination)) continue;
-        this.#look({ pages, state, service, key: keyOf(destination), nowMs }, utilisation);
+        const key = keyOf({ cluster: report.cluster, version });
+        if (utilisation === undefined || !deployedIn(pages, service).has(key)) continue;
+        this.#look(notebookOf(pages, key, nowMs), { pages, state, service, key, nowMs }, utilisation);
       }
     }
   }
@@ -247,8 +297,11 @@ export class Learner {
   }
 }
 
-/** Most looks of one round that are kept: a round of a minute has some four of each caller. */
+/** Most looks and latencies of one round that are kept: a round of a minute has some four of each caller. */
 const GATHERED_MAX = 512;
+
+/** Callers' windows come one by one; the load that they make together is looked at no more often, ms. */
+const LOOK_MS = 5_000;
 
 interface CalledWindow extends Pick<Subject, "service"> {
   readonly source: ClusterId;
@@ -262,21 +315,27 @@ interface Place extends Subject {
   readonly nowMs: number;
 }
 
-function isSeen({ seen }: Pages, name: string, [first]: readonly object[]): boolean {
-  if (first === undefined || seen.get(name) === first) return true;
+function isNewRow({ seen }: Pages, name: string, first: object): boolean {
+  if (seen.get(name) === first) return false;
   seen.set(name, first);
-  return false;
+  return true;
 }
 
-function isDeployed({ spec }: ServiceState, { cluster, version }: Destination): boolean {
-  return spec.deployments.some((found) => found.cluster === cluster && found.version === version);
+function deployedIn(pages: Pages, { spec }: ServiceState): Pages["deployed"] {
+  if (pages.spec !== spec) {
+    pages.spec = spec;
+    pages.deployed = new Map(
+      spec.deployments.map(({ cluster, version }) => [keyOf({ cluster, version }), { cluster, version }]),
+    );
+  }
+  return pages.deployed;
 }
 
 function notebookOf({ destinations }: Pages, key: DestinationKey, nowMs: number): Notebook {
   let notebook = destinations.get(key);
   if (notebook === undefined) {
-    const gathered = { sinceMs: nowMs, looks: [], timed: [] };
-    notebook = { gathered, recalled: NOTHING_RECALLED, timedAtMs: nowMs };
+    const gathered = { sinceMs: nowMs, looks: [], timed: [], lookedAtMs: -Infinity };
+    notebook = { ...gathered, recalled: NOTHING_RECALLED, timedAtMs: nowMs };
     destinations.set(key, notebook);
   }
   return notebook;
@@ -300,9 +359,8 @@ function learnedNow(
   notebook: Notebook,
   { service, nowMs, fit }: Now,
 ): LearnedDestination | undefined {
-  const { gathered } = notebook;
-  const evidence = evidenceIn(gathered);
-  notebook.gathered = { sinceMs: nowMs, looks: [], timed: [] };
+  const evidence = evidenceIn(notebook);
+  [notebook.sinceMs, notebook.looks, notebook.timed] = [nowMs, [], []];
   const given = givenOf(key, service, nowMs);
   const before = service.learned?.[key];
   if (evidence?.latency !== undefined) notebook.timedAtMs = nowMs;

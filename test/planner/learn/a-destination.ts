@@ -67,7 +67,7 @@ export class ADestination {
       offeredRps,
       utilisation: word.utilisation * (1 + (noises[at] ?? 0)),
     }));
-    const evidence = evidenceIn({ sinceMs: 0, looks, timed: loadRps > 0 ? twice({ requests: 500, latencyMs }) : [] });
+    const evidence = evidenceIn({ looks, timed: loadRps > 0 ? twice({ requests: 500, latencyMs }) : [] });
     if (evidence === undefined) return false;
     const { readyEndpoints, claimedRps } = word;
     const given = {
