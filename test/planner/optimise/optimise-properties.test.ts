@@ -166,7 +166,7 @@ describe("the optimum", () => {
           pricesOf(problem, plan).map((place, at) => limitPriceOf(place) * roomTaken(problem, slow, at)),
         );
         expect(ratio(valueOf(problem, slow) + excess, plan.objective)).toBeGreaterThan(-1e-9);
-        expect(ratio(valueOf(problem, slow), plan.objective)).toBeLessThan(1e-3);
+        expect(ratio(valueOf(problem, slow), plan.objective)).toBeLessThan(5e-3);
       }),
       { numRuns: 60 },
     );
