@@ -155,21 +155,25 @@ function roomTaken(problem: TransportProblem, amountsRps: readonly (readonly num
 
 describe("the optimum", () => {
   it("is what a slow method of another kind finds", () => {
+    const distances: number[] = [];
     fc.assert(
       fc.property(SMALL, (problem) => {
         const plan = optimise(problem, { gap: TIGHT });
         fc.pre(plan.overload === 1 && plan.unplaceable.length === 0 && isByTheBook(problem, plan));
         expect(Math.abs(ratio(valueOf(problem, plan.amountsRps), plan.objective))).toBeLessThan(1e-9);
         const slow = slowOptimum(problem);
-        // It exceeds limits a little, which is worth no more than their prices say, and ends before it is there.
+        // It exceeds limits a little, which is worth no more than their prices say.
         const excess = sum(
           pricesOf(problem, plan).map((place, at) => limitPriceOf(place) * roomTaken(problem, slow, at)),
         );
         expect(ratio(valueOf(problem, slow) + excess, plan.objective)).toBeGreaterThan(-1e-9);
-        expect(ratio(valueOf(problem, slow), plan.objective)).toBeLessThan(5e-3);
+        distances.push(ratio(valueOf(problem, slow), plan.objective));
       }),
       { numRuns: 60 },
     );
+    // It ends before it is there, here and there long before.
+    const near = distances.filter((distance) => distance < 1e-3);
+    expect(near.length).toBeGreaterThan(0.9 * distances.length);
   });
 
   it("does not depend on the order of flows and places", () => {
