@@ -50,7 +50,7 @@ const ROUNDING_WEIGHT = 2;
 function checkSourceShare(move: Moved, checked: Checked): Objection {
   const { service } = checked;
   const { release, stableVersion } = service.spec;
-  if (release === undefined || !isFree(move, checked)) return undefined;
+  if (release === undefined || !isFree(move, checked) || isOnNarrowWay(move, checked)) return undefined;
   for (const version of Object.keys(release.shares) as Version[]) {
     const [before, after] = [move.held ?? [], move.next].map((split) => weightOfVersion(split, version));
     const most = Math.max(release.maxSourceShare * WEIGHT_TOTAL, before ?? 0) + ROUNDING_WEIGHT;
@@ -66,7 +66,7 @@ function checkShares(moved: readonly Moved[], checked: Checked): Objection {
   const { release, stableVersion } = checked.service.spec;
   const free = moved.filter((move) => isFree(move, checked));
   if (release === undefined || checked.plan.urgency === "emergency") return undefined;
-  if (!free.every((move) => takesAll(move, stableVersion))) return undefined;
+  if (free.some((move) => !takesAll(move, stableVersion) || isOnNarrowWay(move, checked))) return undefined;
   const demandRps = free.reduce((sum, { cluster }) => sum + demand(cluster, checked), 0);
   const rpsOf = (version: Version, splitOf: (move: Moved) => readonly Weighted[]): number =>
     free.reduce(
@@ -82,6 +82,11 @@ function checkShares(moved: readonly Moved[], checked: Checked): Objection {
     return objection("PLAN_CHECK_FAILED", "route_sets", text);
   }
   return undefined;
+}
+
+/** On its way to other destinations, a route that has no place for all of them mixes versions as its places allow. */
+function isOnNarrowWay({ cluster }: Moved, checked: Checked): boolean {
+  return !checked.plan.isFinalStep && destinationsTaken(cluster, checked) !== Infinity;
 }
 
 /** Whether nobody pinned a source: what a shift sets, it sets. */
