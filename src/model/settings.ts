@@ -68,8 +68,7 @@ export const DEFAULT_UTILISATION_MAX = 0.9;
  * 200 are at 0.9; where capacities follow what is observed, 0.88 to 0.95 holds an error of 20 % (planning, section 4). More
  * headroom costs callers: 0.85 a tenth more than 0.9 where round trips are long. Demand may be off by `measuredDeadBand`
  * before it is noticed: `0.9 * 1.05` is still within `stepUtilisationMax`, and that below the 0.98 at which queues have no end.
- * The same 5 % between both is what every step can count on: no move takes more than `ceil(1 / s) - 1` of them, `s` the slack
- * as a share (planning, section 10).
+ * What lies between both is the room that every step can count on (planning, section 10).
  */
 export const DEFAULT_SETTINGS: Settings = {
   unknownAfterMs: 3_000,

@@ -125,6 +125,18 @@ describe("the dead band", () => {
     expect(planned(planOf(state, roomy), "east")).toEqual({ "east/v1": 10_000 });
   });
 
+  it("asks for more gain to come back to somebody who would be nearly full than to anybody else", () => {
+    // Of 0.8 * 2000 = 1600 rps, 0.95 are 1520: with 1580 rps at home east would be nearly full, with 1450 it would not.
+    const away = { ...HOME, east: { "east/v1": 8_800, "west/v1": 1_200 } };
+    const [full, roomy] = [twoClusters(1_580, { released: away }), twoClusters(1_450, { released: away })];
+    expect(planned(planOf(full, OPTIMUM), "east")).toEqual(away.east);
+    expect(reasonsOf(full).find((text) => text.startsWith("east → east"))).toMatch(
+      /would gain callers [34]\.?\d* % of what they spend, and less than 5 % is not worth it/u,
+    );
+    expect(planned(planOf(full, { ...OPTIMUM, returnGainMin: 0.03 }), "east")).toEqual({ "east/v1": 10_000 });
+    expect(planned(planOf(roomy, OPTIMUM), "east")).toEqual({ "east/v1": 10_000 });
+  });
+
   it("does not weigh what somebody pinned", () => {
     const pins = { east: split({ "east/v1": 9_000, "west/v1": 1_000 }) };
     const state = changeService(twoClusters(100, { released: HOME }), { pins });

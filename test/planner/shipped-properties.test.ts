@@ -53,6 +53,21 @@ function excessRps(state: FleetState, splits: Splits, share: number): number {
   return Math.max(...[...capacities(state)].map(([key, rps]) => (load.get(key) ?? 0) - rps * share));
 }
 
+describe("the shipped settings", () => {
+  it("leave room for demand that moved and that nobody has noticed yet, and for limits that are exceeded a little", () => {
+    const { utilisationMax, measuredDeadBand, limitSlack, stepUtilisationMax } = SHIPPED;
+    expect(utilisationMax * (1 + measuredDeadBand)).toBeLessThanOrEqual(stepUtilisationMax);
+    expect(utilisationMax * (1 + limitSlack)).toBeLessThan(stepUtilisationMax);
+    // Above this queues have no end, and the bench sheds.
+    expect(stepUtilisationMax).toBeLessThan(0.98);
+  });
+
+  it("ask for more gain to return than to leave", () => {
+    expect(SHIPPED.returnGainMin).toBeGreaterThan(SHIPPED.moveGainMin);
+    expect(SHIPPED.returnFillMax).toBeLessThan(1);
+  });
+});
+
 describe("a plan with what is shipped", () => {
   it("divides everything and nothing but everything, and fills nobody above the limit while there is room", () => {
     fc.assert(
