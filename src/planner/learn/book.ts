@@ -30,6 +30,9 @@ export type Load = Pick<Sent, "offeredRps" | "servedRps">;
 /** Windows that ended longer ago say nothing of now: three turns. */
 export const FRESH_MS = 45_000;
 
+/** Fewer requests give no latency worth a sample. */
+export const TIMED_REQUESTS_MIN = 20;
+
 /** How long sums of windows hold while no window comes, ms: only their age could change them. */
 const LOADS_MS = 5_000;
 

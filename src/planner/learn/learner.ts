@@ -7,9 +7,9 @@ import type { ClusterId, ServiceId } from "../../model/ids.ts";
 import type { LearnedDestination } from "../../model/learned.ts";
 import type { ClusterReport, TrafficRow, WorkloadRow } from "../../model/report.ts";
 import { declaredCapacity } from "../../model/service.ts";
-import { declaredRtt, knownRtt } from "../round-trip.ts";
+import { knownRtt } from "../round-trip.ts";
 import { windowOf } from "../observed.ts";
-import { CallersBook, FRESH_MS } from "./book.ts";
+import { CallersBook, FRESH_MS, TIMED_REQUESTS_MIN } from "./book.ts";
 import type { CallerWindow, Sent } from "./book.ts";
 import { followDemand } from "./demand.ts";
 import type { DemandTrend } from "./demand.ts";
@@ -17,8 +17,7 @@ import { learnRound, NOTHING_RECALLED, withoutWork } from "./destination.ts";
 import type { Given, Recollection } from "./destination.ts";
 import { evidenceIn } from "./evidence.ts";
 import type { Look, Timed } from "./evidence.ts";
-import { isRoundTripNews, NO_SAMPLES, roundTripOf, withSample } from "./round-trip.ts";
-import type { PairSamples } from "./round-trip.ts";
+import { Ways } from "./ways.ts";
 import { fitWork } from "./work.ts";
 
 type Rows = { readonly traffic: readonly TrafficRow[]; readonly workloads: readonly WorkloadRow[] };
@@ -78,9 +77,6 @@ export interface Rounds {
 
 type Learned = Pick<Measured, "learned" | "rttMs">;
 
-/** Fewer requests give no latency worth a sample. */
-const TIMED_REQUESTS_MIN = 20;
-
 /**
  * What the leader remembers of reports between records. It only gathers: what follows from it is decided by `learnRound` and
  * its like, and counts once it is recorded. A new leader begins with none of it, on what is recorded. Any order of the same
@@ -88,7 +84,7 @@ const TIMED_REQUESTS_MIN = 20;
  */
 export class Learner {
   readonly #services = new Map<ServiceId, Pages>();
-  readonly #pairs = new Map<string, { readonly a: ClusterId; readonly b: ClusterId; samples: PairSamples }>();
+  readonly #ways = new Ways();
   readonly #reports = new Map<ClusterId, Rows>();
   readonly #heeded = new Map<ServiceId, Set<ClusterId>>();
 
@@ -138,7 +134,7 @@ export class Learner {
       const next = learnedNow(key, notebook, { service, nowMs, fit });
       if (next !== undefined) learned[name] = { ...learned[name], [key]: next };
     }
-    const rttMs = this.#roundTrips(state);
+    const rttMs = this.#ways.news(state);
     return {
       ...(Object.keys(learned).length > 0 && { learned }),
       ...(Object.keys(rttMs).length > 0 && { rttMs }),
@@ -234,7 +230,7 @@ export class Learner {
       const notebook = notebookOf(pages, key, window.endMs);
       if (window.endMs - notebook.lookedAtMs >= LOOK_MS) this.#look(notebook, at);
       if (sent.latencyMs === undefined || sent.requests < TIMED_REQUESTS_MIN) continue;
-      this.#sample(source, { destination, sent }, at);
+      this.#ways.heed(source, { destination, sent, own: ownWindow(pages, destination, window.endMs) }, state);
       const rttMs = knownRtt(state, source, destination.cluster);
       if (rttMs === undefined || notebook.timed.length >= GATHERED_MAX) continue;
       notebook.timed.push({ requests: sent.requests, latencyMs: Math.max(0, sent.latencyMs - rttMs) });
@@ -252,23 +248,6 @@ export class Learner {
     });
   }
 
-  #sample(
-    source: ClusterId,
-    { destination, sent }: { readonly destination: Destination; readonly sent: Sent },
-    { pages, state, key, nowMs }: Place,
-  ): void {
-    const { cluster } = destination;
-    if (cluster === source || declaredRtt(state, source, cluster) !== undefined) return;
-    const own = pages.callers.windows.get(cluster);
-    const local = own?.sent.get(key);
-    if (own === undefined || nowMs - own.endMs > FRESH_MS) return;
-    if (local?.latencyMs === undefined || sent.latencyMs === undefined || local.requests < TIMED_REQUESTS_MIN) return;
-    const [a, b] = source < cluster ? [source, cluster] : [cluster, source];
-    const pair = this.#pairs.get(`${a} ${b}`) ?? { a, b, samples: NO_SAMPLES };
-    pair.samples = withSample(pair.samples, { remoteMs: sent.latencyMs, localMs: local.latencyMs });
-    this.#pairs.set(`${a} ${b}`, pair);
-  }
-
   #heedWorkloads(state: FleetState, report: ClusterReport): void {
     for (const [name, rows] of this.#newRows(state, report.workloads, `runs ${report.cluster}`)) {
       const service = state.services.get(name);
@@ -281,19 +260,6 @@ export class Learner {
         this.#look(notebookOf(pages, key, nowMs), { pages, state, service, key, nowMs }, utilisation);
       }
     }
-  }
-
-  #roundTrips(state: FleetState): Record<ClusterId, Record<ClusterId, number>> {
-    const found: Record<ClusterId, Record<ClusterId, number>> = {};
-    const pairs = [...this.#pairs].toSorted(([a], [b]) => compareNames(a, b));
-    for (const [, { a, b, samples }] of pairs) {
-      const rttMs = roundTripOf(samples);
-      const recorded = state.clusters.get(a);
-      if (rttMs === undefined || recorded === undefined || !state.clusters.has(b)) continue;
-      if (declaredRtt(state, a, b) !== undefined || !isRoundTripNews(recorded.learnedRttMs?.[b], rttMs)) continue;
-      found[a] = { ...found[a], [b]: rttMs };
-    }
-    return found;
   }
 }
 
@@ -313,6 +279,13 @@ interface Place extends Subject {
   readonly pages: Pages;
   readonly key: DestinationKey;
   readonly nowMs: number;
+}
+
+/** What a cluster's own callers sent its destination lately. */
+function ownWindow(pages: Pages, { cluster, version }: Destination, nowMs: number): Sent | undefined {
+  const own = pages.callers.windows.get(cluster);
+  if (own === undefined || nowMs - own.endMs > FRESH_MS) return undefined;
+  return own.sent.get(keyOf({ cluster, version }));
 }
 
 function isNewRow({ seen }: Pages, name: string, first: object): boolean {
