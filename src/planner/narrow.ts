@@ -41,7 +41,8 @@ function keptOf({ source, split, kept }: Target, most: number, stableVersion: Ve
   const open = source.offers.filter((offer) => isOpen(offer) && !offer.isDraining);
   const room = open.reduce((sum, { key, ceilingWeight }) => sum + (keys.has(key) ? ceilingWeight : 0), 0);
   // What somebody chose and is not there yet gives way where it could not be had beside the rest.
-  const isStanding = [...kept].some(([key, weight]) => weight <= weightOf(source.now, offerAt(source, key)));
+  const isStanding =
+    kept.size > 0 && [...kept].every(([key, weight]) => weight <= weightOf(source.now, offerAt(source, key)));
   if (room >= WEIGHT_TOTAL || isStanding || open.length === 0) return keys;
   const roomiest = open.toSorted(
     (a, b) =>
