@@ -76,12 +76,12 @@ interface Loss {
   readonly problem: StandingProblem;
 }
 
-/** Whether a source may go where it would fall back. Whatever binds how much may go there, or who leaves, is reckoned anew. */
+/** Whether a source may go where it would fall back. Where anything binds how much, or in which order, it is reckoned anew. */
 function mayFollow(source: SourceOutlook, standing: Fallbacks, { lost, problem }: Loss): boolean {
   const its = fallenTo(source.cluster, lost, { fallbacks: standing, problem });
   if (its.length === 0) return true;
   const free = survivingOffers(source, lost, problem.spec).filter(
-    ({ restriction, isDraining }) => restriction === undefined && !isDraining,
+    ({ restriction, isDraining, turn }) => restriction === undefined && !isDraining && turn === undefined,
   );
   return its.every(([key]) => free.some((offer) => offer.key === key));
 }
