@@ -66,6 +66,28 @@ describe("learning a capacity", () => {
   });
 });
 
+describe("a capacity that was learned from nonsense", () => {
+  it("is given up once the place is full by it and says that it is hardly busy", () => {
+    const destination = new ADestination(TRUTH, 1_000);
+    const stuck: Word = { utilisation: 1, claimedRps: 1_000, readyEndpoints: 10 };
+    destination.round(stuck, 20);
+    expect(destination.trusted(stuck)).toBe(20);
+    const mended: Word = { ...stuck, utilisation: 0.018 };
+    destination.round(mended, 18);
+    expect(destination.trusted(mended)).toBe(1_000);
+  });
+
+  it("is not raised by what its cluster claims after it was refuted", () => {
+    const destination = new ADestination(TRUTH, 1_000);
+    const lie = (claimedRps: number): Word => ({ ...honest(destination, claimedRps), utilisation: 0.3 });
+    for (let round = 0; round < 30 && destination.learned?.doubt === undefined; round += 1)
+      destination.round(lie(1_000));
+    const caught = destination.trusted(lie(1_000)) ?? 0;
+    expect(destination.learned?.doubt).toBeDefined();
+    expect(destination.trusted(lie(50_000))).toBeLessThanOrEqual(caught);
+  });
+});
+
 describe("nonsense", () => {
   it.each<[string, number]>([
     ["a utilisation of 0 under load", 0],
