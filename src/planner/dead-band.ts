@@ -57,7 +57,7 @@ export function worthwhile(targets: readonly Target[], planning: Planning): read
  * itself, would else be left undone, with some requests far from home for good.
  */
 function isUnderWay({ service: { rollout } }: Planning): boolean {
-  return rollout !== undefined && !rollout.plan.isFinalStep && rollout.plan.urgency === "routine";
+  return rollout !== undefined && !rollout.plan.isFinalStep && rollout.plan.urgency !== "emergency";
 }
 
 type Splits = ReadonlyMap<ClusterId, Split>;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ClusterSpec } from "../../src/model/cluster.ts";
+import type { ServicePlan } from "../../src/model/plan.ts";
 import type { FleetState } from "../../src/model/fleet.ts";
 import type { ClusterId } from "../../src/model/ids.ts";
 import { planServices } from "../../src/planner/plan.ts";
@@ -97,10 +98,10 @@ describe("the dead band", () => {
   it("does not stop a move short of its end because the last step gains little", () => {
     const state = twoClusters(1_200, { released: { ...HOME, east: { "east/v1": 9_900, "west/v1": 100 } } });
     const plan = planOf(state, OPTIMUM);
-    const underWay = (isFinalStep: boolean) =>
+    const underWay = (isFinalStep: boolean, urgency: ServicePlan["urgency"] = "routine") =>
       changeService(state, {
         rollout: {
-          plan: { ...plan, urgency: "routine", routeSets: {}, isFinalStep },
+          plan: { ...plan, urgency, routeSets: {}, isFinalStep },
           changes: [],
           committedAtMs: 0,
           waveIndex: 0,
@@ -110,7 +111,11 @@ describe("the dead band", () => {
         },
       });
     expect(planned(planOf(underWay(false), OPTIMUM), "east")).toEqual({ "east/v1": 10_000 });
-    expect(planned(planOf(underWay(true), OPTIMUM), "east")).toEqual({ "east/v1": 9_900, "west/v1": 100 });
+    expect(planned(planOf(underWay(false, "operator"), OPTIMUM), "east")).toEqual({ "east/v1": 10_000 });
+    const stays = { "east/v1": 9_900, "west/v1": 100 };
+    expect(planned(planOf(underWay(true), OPTIMUM), "east")).toEqual(stays);
+    // What an emergency made is no way to somewhere.
+    expect(planned(planOf(underWay(false, "emergency"), OPTIMUM), "east")).toEqual(stays);
   });
 
   it("moves for a gain that is worth it", () => {
