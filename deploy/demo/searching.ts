@@ -8,7 +8,7 @@ import { waitFor } from "./waiting.ts";
 export const HOT = "us-east";
 
 /** Who comes besides: more than the cluster has servers for. */
-const CROWD = { rps: 90, seed: 100 };
+const CROWD = { rps: 70, seed: 100 };
 
 /** Everybody's demand with and without the crowd, requests per second. */
 export function demandRps(isCrowded: boolean): Readonly<Record<string, number>> {

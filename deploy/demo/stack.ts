@@ -19,7 +19,7 @@ const ROOT = join(import.meta.dirname, "../..");
 const HTTP_RPS = 70;
 const PROXYLESS_RPS = 30;
 /** Those who search. */
-export const SEARCH_RPS = { "eu-west": 35, "us-east": 20, "ap-south": 20 } as const;
+export const SEARCH_RPS = { "eu-west": 35, "us-east": 40, "ap-south": 20 } as const;
 /** Seed of those who search every day. */
 const EVERYDAY = 1;
 /** Without Envoy the proxyless callers carry the play alone. */
