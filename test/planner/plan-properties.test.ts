@@ -127,7 +127,9 @@ describe.each(ALLOCATIONS)("a healthy fleet, planned by $allocation", ({ SETTING
         const load = loads(state, planOf(state, SETTINGS).splits);
         for (const [key, capacityRps] of capacities(state)) {
           const even = capacityRps * SETTINGS.utilisationMax * (demand / room);
-          expect(Math.abs((load.get(key) ?? 0) - even)).toBeLessThanOrEqual(roundingOf(state));
+          // Who is nearer may keep what is too little to be a reason to move.
+          const most = even * (1 + SETTINGS.limitSlack) + roundingOf(state);
+          expect(load.get(key) ?? 0).toBeLessThanOrEqual(most);
         }
       }),
     );
