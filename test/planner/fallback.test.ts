@@ -15,6 +15,12 @@ describe("fallbacks", () => {
     expect(fallback(planning, "us-east", "us-east/v1")).toEqual(split({ "ap-south/v1": 4_000, "eu-west/v1": 6_000 }));
   });
 
+  it("fill everybody alike where 0.8 of all is not room enough", () => {
+    // us-east lost: 300 + 300 + 100 of the 800 that are left is 0.875 of each: 50 more for either.
+    const planning = planOf(threeClusters({}, { demandRps: 100 }, { demandRps: 300 }, { demandRps: 300 }));
+    expect(fallback(planning, "us-east", "us-east/v1")).toEqual(split({ "ap-south/v1": 5_000, "eu-west/v1": 5_000 }));
+  });
+
   it("never name the lost cluster in another version, and take another version elsewhere only if they must", () => {
     const v2 = { versions: { v1: 400, v2: 400 } };
     const pins = { "us-east": { "us-east/v1": 5_000, "us-east/v2": 5_000 } };
