@@ -1,4 +1,4 @@
-import type { ClusterId } from "./ids.ts";
+import type { ClusterId, ServiceId } from "./ids.ts";
 
 /** What a service lacks once one cluster is gone. */
 export interface ClusterLoss {
@@ -18,3 +18,6 @@ export interface Survival {
   /** Every cluster that serves something of it, by name. */
   readonly losses: readonly ClusterLoss[];
 }
+
+/** What was found of each service, in the order in which it is to be told. */
+export type Survivals = ReadonlyMap<ServiceId, Survival>;

@@ -4,10 +4,11 @@ import type { FleetState, ServiceState } from "../model/fleet.ts";
 import type { ServiceId } from "../model/ids.ts";
 import type { Reason } from "../model/plan.ts";
 import type { Settings } from "../model/settings.ts";
+import type { Splits } from "../model/preview.ts";
 import { inputsDigest } from "./inputs-digest.ts";
 import { outlookOf } from "./outlook.ts";
 import { namesOf, splitsOf, walk } from "./preview/walk.ts";
-import type { Splits, WalkedStep } from "./preview/walk.ts";
+import type { WalkedStep } from "./preview/walk.ts";
 import { deployedCapacity } from "./readiness.ts";
 import { loadsOf } from "./target.ts";
 

@@ -6,53 +6,16 @@ import type {
   ServiceMeasuresSchema,
   ServicePreviewSchema,
 } from "../../proto/gen/weir/v1/preview_pb.ts";
-import type { Destination, Split } from "../model/destination.ts";
 import type { ClusterId, ServiceId } from "../model/ids.ts";
-import type { Reason, Urgency } from "../model/plan.ts";
-import type { Survival } from "../model/survival.ts";
+import type { FleetPreview, Measures, PreviewCost, ServicePreview } from "../model/preview.ts";
 import { toReason } from "./reason.ts";
 import { toSequence } from "./position.ts";
 import { toSourceSplits } from "./shift.ts";
 import { toDestination } from "./split.ts";
 import { toSurvivalStatus, toSurvivalSummary } from "./survival.ts";
-import type { Survivals } from "./survival.ts";
 
-/** What requests spend and do not find, in the model's words. */
-export interface CostView {
-  readonly demandRps: number;
-  readonly latencyMs: number;
-  readonly spentMsRps: number;
-  readonly dollarsPerHour: number;
-  readonly overLimitRps: number;
-  readonly overCapacityRps: number;
-  readonly lostRps: number;
-}
-
-/** A preview of a fleet, in the model's words. */
-export interface PreviewView {
-  readonly services: number;
-  readonly movingServices: number;
-  readonly movedRps: number;
-  readonly stepsMax: number;
-  readonly incompleteServices: number;
-  readonly before: CostView & { readonly overloadedServices: number };
-  readonly atOnce: CostView & { readonly overloadedServices: number };
-  readonly after: CostView & { readonly overloadedServices: number };
-  readonly clusters: readonly {
-    readonly cluster: ClusterId;
-    readonly beforeRps: number;
-    readonly afterRps: number;
-    readonly capacityRps: number;
-    readonly overLimitRps: number;
-  }[];
-  readonly worst?: {
-    readonly service: ServiceId;
-    readonly destination: Destination;
-    readonly loadRps: number;
-    readonly capacityRps: number;
-  };
-  readonly survivalBefore: Survivals;
-  readonly survivalAfter: Survivals;
+/** A preview of a fleet, and what is said beside it. */
+export interface PreviewView extends Omit<FleetPreview, "details"> {
   readonly remarks: readonly string[];
   readonly pins: readonly PinView[];
   readonly sequence: number;
@@ -86,7 +49,9 @@ export function toPreviewSummary(preview: PreviewView): MessageInitShape<typeof 
   };
 }
 
-function toCost(cost: CostView & { readonly overloadedServices?: number }): MessageInitShape<typeof PreviewCostSchema> {
+function toCost(
+  cost: PreviewCost & { readonly overloadedServices?: number },
+): MessageInitShape<typeof PreviewCostSchema> {
   return {
     demandRps: cost.demandRps,
     latencyMs: cost.latencyMs,
@@ -106,39 +71,8 @@ function toPin(pin: PinView): MessageInitShape<typeof PreviewPinSchema> {
   };
 }
 
-/** What splits come to for one service, in the model's words. */
-export interface MeasuresView extends CostView {
-  readonly loads: readonly {
-    readonly destination: Destination;
-    readonly loadRps: number;
-    readonly capacityRps?: number;
-    readonly overLimitRps: number;
-    readonly overCapacityRps: number;
-  }[];
-  readonly tightest?: { readonly destination: Destination; readonly freeShare: number };
-}
-
-type Splits = Readonly<Record<ClusterId, Split>>;
-
-/** A preview of one service, in the model's words. */
-export interface ServicePreviewView {
-  readonly service: ServiceId;
-  readonly splits: Splits;
-  readonly before: MeasuresView;
-  readonly atOnce: MeasuresView;
-  readonly steps: readonly { readonly changes: Splits; readonly urgency: Urgency; readonly measures: MeasuresView }[];
-  readonly after: MeasuresView;
-  readonly movedRps: number;
-  readonly reasons: readonly Reason[];
-  readonly survivalBefore: Survival;
-  readonly survivalAfter: Survival;
-  readonly freeBefore?: { readonly cluster: ClusterId; readonly freeShare: number };
-  readonly freeAfter?: { readonly cluster: ClusterId; readonly freeShare: number };
-  readonly isComplete: boolean;
-}
-
 /** One service as the API shows it. */
-export function toServicePreview(found: ServicePreviewView): MessageInitShape<typeof ServicePreviewSchema> {
+export function toServicePreview(found: ServicePreview): MessageInitShape<typeof ServicePreviewSchema> {
   const { service, freeBefore, freeAfter } = found;
   return {
     service,
@@ -161,7 +95,7 @@ export function toServicePreview(found: ServicePreviewView): MessageInitShape<ty
   };
 }
 
-function toMeasures(measures: MeasuresView): MessageInitShape<typeof ServiceMeasuresSchema> {
+function toMeasures(measures: Measures): MessageInitShape<typeof ServiceMeasuresSchema> {
   const { loads, tightest } = measures;
   return {
     cost: toCost(measures),

@@ -17,6 +17,7 @@ import type { Refusal } from "../model/refusal.ts";
 import { ok } from "../model/result.ts";
 import type { Result } from "../model/result.ts";
 import { hasEnded } from "../model/shift.ts";
+import type { Survivals } from "../model/survival.ts";
 import { toCluster } from "./cluster-view.ts";
 import { toCapacities, toRoundTrips } from "./learned.ts";
 import { toSequence } from "./position.ts";
@@ -24,7 +25,6 @@ import { selectServices } from "./service.ts";
 import { defaultSplit, selectShifts, toShift } from "./shift.ts";
 import { toDestination } from "./split.ts";
 import { toSurvivals, toSurvivalSummary } from "./survival.ts";
-import type { Survivals } from "./survival.ts";
 
 /** What a status is made from: what is decided, what is seen, and who serves. */
 export interface Seen {

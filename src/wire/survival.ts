@@ -1,10 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { SurvivalStatusSchema, SurvivalSummarySchema } from "../../proto/gen/weir/v1/traffic_pb.ts";
 import type { ServiceId } from "../model/ids.ts";
-import type { ClusterLoss, Survival } from "../model/survival.ts";
-
-/** What was found of each service, in the order in which it is to be told. */
-export type Survivals = ReadonlyMap<ServiceId, Survival>;
+import type { ClusterLoss, Survival, Survivals } from "../model/survival.ts";
 
 /** Services that somebody should know about: short of room now or after a loss, or with losses that their policy names. */
 export function toSurvivals(survivals: Survivals): MessageInitShape<typeof SurvivalStatusSchema>[] {

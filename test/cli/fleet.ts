@@ -137,6 +137,14 @@ export class Fleet {
     });
   }
 
+  /** Starts a planner that ana is logged in to, with two clusters: eu-west and us-east. */
+  async startWithTwo(): Promise<void> {
+    await this.start();
+    await this.operator.weir(["login", "--socket", this.socket, "--operator", "ana"]);
+    await this.join("eu-west");
+    await this.join("us-east");
+  }
+
   /** Registers a cluster, starts its agent, accepts it, and waits until it is active. */
   async join(cluster: string): Promise<void> {
     const { token } = await this.operator.json(["cluster", "register", cluster, "--region", "here"]);

@@ -1,24 +1,14 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Fleet } from "./fleet.ts";
+import { Fleet, SERVICE } from "./fleet.ts";
 import type { Run } from "./fleet.ts";
 
 /** Each of these asks a real planner on a real log. */
 const LIMIT_MS = 120_000;
 
 /** 20 ms round trips; each cluster takes 100, of which 90 are filled. */
-const SERVICE = `kind: Service
-name: shop/checkout
-protocol: http
-port: 8080
-stableVersion: v1
-deployments:
-  - {cluster: eu-west, version: v1, capacityRps: 100}
-  - {cluster: us-east, version: v1, capacityRps: 100}
-demandRps: {us-east: 40, eu-west: 20}
-pace: {bake: 0s, maxStep: 50%}
-`;
+const STEPPED = SERVICE.replace("{bake: 300ms, maxStep: 25%}", "{bake: 0s, maxStep: 50%}");
 
 const fleet = new Fleet();
 const weir = async (...args: readonly string[]): Promise<Run> => fleet.operator.weir(args);
@@ -31,11 +21,8 @@ async function apply(text: string): Promise<void> {
 }
 
 beforeAll(async () => {
-  await fleet.start();
-  await weir("login", "--socket", fleet.socket, "--operator", "ana");
-  await fleet.join("eu-west");
-  await fleet.join("us-east");
-  await apply(SERVICE);
+  await fleet.startWithTwo();
+  await apply(STEPPED);
   await fleet.until("the service is planned", async () => {
     const { out } = await weir("plan", "show");
     return out.includes("us-east/v1     100%") && out.includes("(settled)");
@@ -106,7 +93,7 @@ describe("weir preview", { timeout: LIMIT_MS }, () => {
     const old = await weir("preview", "--drain", "eu-west", "--step", "25%");
     expect(old).toMatchObject({ code: 0 });
     expect(old.out).toMatch(/^ {2}step 1, operator +eu-west: eu-west\/v1 75%, us-east\/v1 25%$/m);
-    await apply(SERVICE.replace("us-east: 40", "us-east: 45"));
+    await apply(STEPPED.replace("us-east: 40", "us-east: 45"));
     const drain = ["cluster", "drain", "eu-west", "--step", "25%", "--bake", "0s"];
     const refused = await weir(...drain, "--pin", pinOf(old));
     expect(refused).toMatchObject({ code: 1, err: expect.stringContaining("INPUTS_MOVED pinned_digest") as string });

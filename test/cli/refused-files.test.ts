@@ -12,10 +12,7 @@ const at = (name: string): string => join(fleet.folder, name);
 const weir = async (...args: readonly string[]): Promise<Run> => fleet.operator.weir(args);
 
 beforeAll(async () => {
-  await fleet.start();
-  await weir("login", "--socket", fleet.socket, "--operator", "ana");
-  await fleet.join("eu-west");
-  await fleet.join("us-east");
+  await fleet.startWithTwo();
   writeFileSync(at("s.yaml"), SERVICE);
   const { code, err } = await weir("service", "apply", "-f", at("s.yaml"));
   if (code !== 0) throw new Error(err);

@@ -13,14 +13,13 @@ import type { Observed } from "../../src/model/observed.ts";
 import type { RouteSet } from "../../src/model/plan.ts";
 import { DEFAULT_PACE_POLICY, DEFAULT_REQUEST_POLICY } from "../../src/model/service.ts";
 import type { Shift } from "../../src/model/shift.ts";
-import type { Survival } from "../../src/model/survival.ts";
+import type { Survival, Survivals } from "../../src/model/survival.ts";
 import { remainingWeight, toCluster } from "../../src/wire/cluster-view.ts";
 import { fromAcknowledgement, fromHello, toAcknowledgement, toHello } from "../../src/wire/link.ts";
 import { diffPlan, explainPlan, getPlan } from "../../src/wire/plan-view.ts";
 import { encodeRouteSet } from "../../src/wire/route-set.ts";
 import { toShift } from "../../src/wire/shift.ts";
 import { statusOf } from "../../src/wire/status.ts";
-import type { Survivals } from "../../src/wire/survival.ts";
 
 const EAST = "us-east" as ClusterId;
 const WEST = "eu-west" as ClusterId;

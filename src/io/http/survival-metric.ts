@@ -1,6 +1,6 @@
 import { Gauge } from "prom-client";
 import type { Registry } from "prom-client";
-import type { Survivals } from "../../wire/survival.ts";
+import type { Survivals } from "../../model/survival.ts";
 
 /**
  * Adds the gauge of what a cluster's loss would leave without room. It is found when somebody collects, so that it costs

@@ -1,16 +1,15 @@
 import { WEIGHT_TOTAL } from "../../model/destination.ts";
-import type { Destination } from "../../model/destination.ts";
 import type { FleetState, ServiceState } from "../../model/fleet.ts";
 import { compareNames } from "../../model/ids.ts";
 import type { ClusterId, ServiceId } from "../../model/ids.ts";
 import type { Settings } from "../../model/settings.ts";
 import type { Survival } from "../../model/survival.ts";
+import type { FleetCost, FleetPreview, Measures, ServicePreview, Worst } from "../../model/preview.ts";
 import { demandOf } from "../outlook.ts";
 import { deployedCapacity } from "../readiness.ts";
 import { releasedSplit } from "../released.ts";
-import type { Measures } from "./measures.ts";
 import { previewService } from "./service.ts";
-import type { Hypothesis, ServicePreview } from "./service.ts";
+import type { Hypothesis } from "./service.ts";
 
 /** What is asked about a hypothetical. */
 export interface FleetQuestion extends Hypothesis {
@@ -20,66 +19,10 @@ export interface FleetQuestion extends Hypothesis {
   readonly detailsMax: number;
 }
 
-/** What requests spend, and what they do not find. */
-export interface FleetCost {
-  readonly demandRps: number;
-  /** Of an average request, ms. */
-  readonly latencyMs: number;
-  readonly spentMsRps: number;
-  readonly dollarsPerHour: number;
-  readonly overLimitRps: number;
-  readonly overCapacityRps: number;
-  readonly lostRps: number;
-  /** Services with requests beyond the limits, or lost. */
-  readonly overloadedServices: number;
-}
-
-/** One cluster, all services together; those that were not looked at as if nobody planned them anew. */
-export interface ClusterPreview {
-  readonly cluster: ClusterId;
-  readonly beforeRps: number;
-  readonly afterRps: number;
-  /** Of the destinations of which it is known, after. */
-  readonly capacityRps: number;
-  readonly overLimitRps: number;
-}
-
-/** A destination that is fuller than all others in the end. */
-export interface Worst {
-  readonly service: ServiceId;
-  readonly destination: Destination;
-  readonly loadRps: number;
-  readonly capacityRps: number;
-}
-
-/** Survival of the services that were looked at. */
-export type Survivals = ReadonlyMap<ServiceId, Survival>;
-
 /** How many services were looked at, of how many. */
 export interface Progress {
   readonly done: number;
   readonly services: number;
-}
-
-/** What a hypothetical makes of a fleet. */
-export interface FleetPreview {
-  /** Services that were looked at. */
-  readonly services: number;
-  /** Those of them that send otherwise in the end. */
-  readonly movingServices: number;
-  readonly movedRps: number;
-  /** Steps of the service that takes most. */
-  readonly stepsMax: number;
-  /** Services whose steps something holds up, or that have too many to be shown. */
-  readonly incompleteServices: number;
-  readonly before: FleetCost;
-  readonly atOnce: FleetCost;
-  readonly after: FleetCost;
-  readonly clusters: readonly ClusterPreview[];
-  readonly worst?: Worst;
-  readonly survivalBefore: Survivals;
-  readonly survivalAfter: Survivals;
-  readonly details: readonly ServicePreview[];
 }
 
 /** Looks at one service after the other, a little at a time. The worst first: who lacks room, then who moves most. */

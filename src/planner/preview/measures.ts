@@ -1,9 +1,10 @@
-import type { Destination, DestinationKey, Split } from "../../model/destination.ts";
+import type { DestinationKey, Split } from "../../model/destination.ts";
 import { compareDestinations, keyOf, WEIGHT_TOTAL } from "../../model/destination.ts";
 import type { FleetState, ServiceState } from "../../model/fleet.ts";
 import type { ClusterId } from "../../model/ids.ts";
 import { compareNames } from "../../model/ids.ts";
 import type { Settings } from "../../model/settings.ts";
+import type { FreeWithoutOne, MeasuredLoad, Measures, Splits } from "../../model/preview.ts";
 import { curveOf } from "../cost.ts";
 import type { Offer } from "../eligible.ts";
 import { costAt, costCurveOf } from "../optimise/curve.ts";
@@ -11,37 +12,6 @@ import { outlookOf } from "../outlook.ts";
 import type { SourceOutlook } from "../outlook.ts";
 import { dollarsPerRequest, priceMs, valuationOf } from "../valuation.ts";
 import type { Valuation } from "../valuation.ts";
-import type { Splits } from "./walk.ts";
-
-/** What splits put on one destination. */
-export interface MeasuredLoad {
-  readonly destination: Destination;
-  readonly loadRps: number;
-  /** Undefined: nobody knows. */
-  readonly capacityRps?: number;
-  /** Beyond the share of the capacity that planning fills, rps. */
-  readonly overLimitRps: number;
-  /** Beyond the capacity: what can only be shed, rps. */
-  readonly overCapacityRps: number;
-}
-
-/** What splits come to for a service, by the planner's own model. */
-export interface Measures {
-  readonly demandRps: number;
-  /** Of an average request: its way, its work and its queue, ms. */
-  readonly latencyMs: number;
-  /** What all callers spend, ms * requests per second, the price of ways included at the service's exchange rate. */
-  readonly spentMsRps: number;
-  readonly dollarsPerHour: number;
-  /** Every destination that gets something, sorted. */
-  readonly loads: readonly MeasuredLoad[];
-  readonly overLimitRps: number;
-  readonly overCapacityRps: number;
-  /** Requests to destinations that do not serve, or of sources that were told nothing yet, rps. */
-  readonly lostRps: number;
-  /** The destination that has least of its capacity free, and how much: 0 to 1, below 0 where it is overloaded. */
-  readonly tightest?: { readonly destination: Destination; readonly freeShare: number };
-}
 
 /** Measures splits in a state. */
 export function measuresOf(
@@ -140,13 +110,6 @@ function valuationIn({ spec }: ServiceState, sources: readonly SourceOutlook[]):
   return valuationOf(spec, () =>
     sources.flatMap(({ offers }) => offers.map(({ egressDollarsPerGb }) => egressDollarsPerGb)),
   );
-}
-
-/** What is free of a service's capacity once the cluster is lost of which that leaves least, its callers still asking. */
-export interface FreeWithoutOne {
-  readonly cluster: ClusterId;
-  /** 0 to 1; below 0 where the others cannot serve everybody. */
-  readonly freeShare: number;
 }
 
 /** Undefined where nothing serves, or nobody knows what some destination takes. */

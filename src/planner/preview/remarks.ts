@@ -1,8 +1,8 @@
 import type { FleetState } from "../../model/fleet.ts";
 import type { Hypothetical } from "../../model/hypothetical.ts";
 import type { Settings } from "../../model/settings.ts";
+import type { FleetPreview } from "../../model/preview.ts";
 import { freezesOnLoss } from "../freeze.ts";
-import type { FleetPreview } from "./fleet.ts";
 
 /** What a preview was made of. */
 export interface Previewed {

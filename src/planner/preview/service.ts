@@ -1,47 +1,15 @@
 import { sameSplit, WEIGHT_TOTAL } from "../../model/destination.ts";
 import type { FleetState, ServiceState } from "../../model/fleet.ts";
 import type { ServiceId } from "../../model/ids.ts";
-import type { Reason, Urgency } from "../../model/plan.ts";
 import type { Settings } from "../../model/settings.ts";
-import type { Survival } from "../../model/survival.ts";
 import { assert } from "../../model/result.ts";
+import type { ServicePreview, Splits, SteppedPreview } from "../../model/preview.ts";
 import { distanceBetween } from "../apportion.ts";
 import { demandOf } from "../outlook.ts";
 import { survivalSteps } from "../survival/survival.ts";
 import { freeWithoutOne, measuresOf, splitsAtOnce } from "./measures.ts";
-import type { FreeWithoutOne, Measures } from "./measures.ts";
 import { namesOf, splitsOf, walkSteps } from "./walk.ts";
-import type { Splits, WalkedStep } from "./walk.ts";
-
-/** One step, by what it changes and what it comes to. */
-export interface SteppedPreview {
-  /** Sources that send otherwise after it. */
-  readonly changes: Splits;
-  readonly urgency: Urgency;
-  readonly measures: Measures;
-}
-
-/** What a hypothetical makes of one service. */
-export interface ServicePreview {
-  readonly service: ServiceId;
-  /** Splits as released now. */
-  readonly splits: Splits;
-  readonly before: Measures;
-  /** As it would be before anybody plans anew: meshes fall back by themselves. */
-  readonly atOnce: Measures;
-  readonly steps: readonly SteppedPreview[];
-  /** After the last step. */
-  readonly after: Measures;
-  /** Requests per second that go elsewhere in the end, of those that are there after as before. */
-  readonly movedRps: number;
-  /** Why the last step's splits are as they are, for sources that send otherwise than now. */
-  readonly reasons: readonly Reason[];
-  readonly survivalBefore: Survival;
-  readonly survivalAfter: Survival;
-  readonly freeBefore?: FreeWithoutOne;
-  readonly freeAfter?: FreeWithoutOne;
-  readonly isComplete: boolean;
-}
+import type { WalkedStep } from "./walk.ts";
 
 /** The fleet as it is, and as it would be. */
 export interface Hypothesis {

@@ -1,19 +1,16 @@
-import type { Split } from "../../model/destination.ts";
 import { sameSplit } from "../../model/destination.ts";
 import type { FleetState } from "../../model/fleet.ts";
 import { compareNames } from "../../model/ids.ts";
 import type { ClusterId, RouteSetHash, ServiceId } from "../../model/ids.ts";
 import type { Settings } from "../../model/settings.ts";
 import type { RouteSet } from "../../model/plan.ts";
+import type { Splits } from "../../model/preview.ts";
 import { planServices } from "../plan.ts";
 import type { ServicePlanning } from "../plan.ts";
 import { releasedSplit, sourcesOf } from "../released.ts";
 
 /** Steps that a preview shows at most; a change of more is cut off and says so. */
 export const PREVIEW_STEPS_MAX = 200;
-
-/** Splits by source. */
-export type Splits = Readonly<Record<ClusterId, Split>>;
 
 /** A step, and the state that it was planned on. */
 export interface WalkedStep {
