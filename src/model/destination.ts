@@ -51,3 +51,10 @@ export function sameSplit(a: Split, b: Split): boolean {
 function sameEntry(a: Weighted, b: Weighted | undefined): boolean {
   return b !== undefined && a.weight === b.weight && keyOf(a.destination) === keyOf(b.destination);
 }
+
+/** Every destination that splits name, each once, sorted. */
+export function destinationsIn(splits: readonly Split[]): readonly Destination[] {
+  const byKey = new Map<DestinationKey, Destination>();
+  for (const { destination } of splits.flat()) byKey.set(keyOf(destination), destination);
+  return [...byKey.values()].toSorted(compareDestinations);
+}

@@ -1,5 +1,5 @@
-import type { Destination, DestinationKey, Split } from "../model/destination.ts";
-import { compareDestinations, keyOf } from "../model/destination.ts";
+import type { Destination } from "../model/destination.ts";
+import { keyOf, destinationsIn } from "../model/destination.ts";
 import type { FleetState, ServiceState } from "../model/fleet.ts";
 import type { ServiceId } from "../model/ids.ts";
 import type { Reason } from "../model/plan.ts";
@@ -87,11 +87,4 @@ function loadsBeside({ state, service, now, next }: Moment): readonly PreviewLoa
       ...(capacityRps !== undefined && { capacityRps }),
     };
   });
-}
-
-/** Every destination that splits name, once, sorted. */
-function destinationsIn(splits: readonly Split[]): readonly Destination[] {
-  const byKey = new Map<DestinationKey, Destination>();
-  for (const { destination } of splits.flat()) byKey.set(keyOf(destination), destination);
-  return [...byKey.values()].toSorted(compareDestinations);
 }

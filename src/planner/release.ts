@@ -5,6 +5,7 @@ import { compareNames } from "../model/ids.ts";
 import type { Flow } from "./allocate.ts";
 import { isOpen } from "./bounds.ts";
 import { canName } from "./capability.ts";
+import type { Sizes } from "./compute/release.ts";
 import { solve } from "./compute/solve.ts";
 import type { Divisible } from "./compute/subject.ts";
 import { curveOf } from "./cost.ts";
@@ -35,10 +36,7 @@ export function releasedFlows(planning: Planning): ReadonlyMap<ClusterId, readon
   const shares = (Object.entries(release.shares) as [Version, number][]).filter(([, share]) => share > 0);
   const versions = [stableVersion, ...shares.map(([version]) => version).toSorted(compareNames)];
   const known = planning.isHasty === true ? [] : automatic.filter(({ demandRps }) => demandRps > 0);
-  const sizes =
-    known.length === 0
-      ? []
-      : solve(divisibleOf(known, versions, planning), ...limitsFor(known, versions, planning)).sizes;
+  const sizes = known.length === 0 ? [] : sizesOf(known, versions, planning);
   const flows = new Map<ClusterId, readonly Flow[]>();
   for (const source of automatic) flows.set(source.cluster, evenFlows(source, versions, planning));
   for (const [at, { cluster, demandRps }] of known.entries()) {
@@ -77,42 +75,48 @@ export function takers(source: SourceOutlook, { state, service }: Planning): rea
   );
 }
 
+/** Requests per second of each version: source → version. */
+function sizesOf(known: readonly SourceOutlook[], versions: readonly Version[], planning: Planning): Sizes {
+  const rows = known.map((source) => ({ source, offers: takers(source, planning) }));
+  const places = placesIn(rows, versions);
+  const filling = { utilisationMax: planning.settings.utilisationMax };
+  const limits = places.map((offer) => limitOf(offer, filling));
+  return solve(divisibleOf({ rows, places, versions }, planning), limits, ROUNDS_MAX).sizes;
+}
+
+/** A source, and the offers that a release may count on there. */
+interface Row {
+  readonly source: SourceOutlook;
+  readonly offers: readonly Offer[];
+}
+
 /** Every destination of the versions that somebody may be served by, by name, as the first who sees it does. */
-function placesFor(
-  known: readonly SourceOutlook[],
-  versions: readonly Version[],
-  planning: Planning,
-): readonly Offer[] {
+function placesIn(rows: readonly Row[], versions: readonly Version[]): readonly Offer[] {
   const places = new Map<DestinationKey, Offer>();
-  for (const source of known)
-    for (const offer of takers(source, planning))
-      if (versions.includes(offer.destination.version) && !places.has(offer.key)) places.set(offer.key, offer);
+  for (const offer of rows.flatMap(({ offers }) => offers))
+    if (versions.includes(offer.destination.version) && !places.has(offer.key)) places.set(offer.key, offer);
   return [...places.values()].toSorted((a, b) => compareNames(a.key, b.key));
 }
 
-function limitsFor(
-  known: readonly SourceOutlook[],
-  versions: readonly Version[],
-  planning: Planning,
-): readonly [readonly number[], number] {
-  const filling = { utilisationMax: planning.settings.utilisationMax };
-  return [placesFor(known, versions, planning).map((offer) => limitOf(offer, filling)), ROUNDS_MAX];
+interface Table {
+  readonly rows: readonly Row[];
+  readonly places: readonly Offer[];
+  readonly versions: readonly Version[];
 }
 
 /** The service as dividing has it: what sources that somebody pinned send is there already. */
-function divisibleOf(known: readonly SourceOutlook[], versions: readonly Version[], planning: Planning): Divisible {
+function divisibleOf({ rows, places, versions }: Table, planning: Planning): Divisible {
   const { service, valuation } = planning;
   const { release, policy } = service.spec;
-  const places = placesFor(known, versions, planning);
-  const rows = known.map((source) => {
-    const its = new Map(takers(source, planning).map((offer) => [offer.key, offer]));
+  const table = rows.map(({ source, offers }) => {
+    const its = new Map(offers.map((offer) => [offer.key, offer]));
     return { source, offers: places.map(({ key }) => its.get(key)) };
   });
   const each = <T>(of: (offer: Offer | undefined, source: SourceOutlook) => T): readonly (readonly T[])[] =>
-    rows.map(({ source, offers }) => offers.map((offer) => of(offer, source)));
+    table.map(({ source, offers }) => offers.map((offer) => of(offer, source)));
   return {
     versions,
-    sources: known.map(({ demandRps }) => ({ demandRps })),
+    sources: rows.map(({ source: { demandRps } }) => ({ demandRps })),
     destinations: places.map((offer) => {
       const curve = curveOf(offer);
       return { version: offer.destination.version, curve, cost: costCurveOf(curve) };

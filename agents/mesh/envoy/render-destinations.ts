@@ -1,4 +1,4 @@
-import type { Route, RouteSet, Rule } from "../../../src/model/plan.ts";
+import type { Route, RouteSet } from "../../../src/model/plan.ts";
 import type { Destination, Split } from "../../../src/model/destination.ts";
 import { keyOf, sameSplit } from "../../../src/model/destination.ts";
 
@@ -35,9 +35,4 @@ function next(found: readonly RenderedDestination[], { destination, fallback }: 
 
 function isSame(a: { readonly destination: Destination }, b: { readonly destination: Destination }): boolean {
   return keyOf(a.destination) === keyOf(b.destination);
-}
-
-/** Whether two rules look at the same thing, so that the second never decides. */
-export function matchesEverything(rule: Rule): boolean {
-  return Object.keys(rule.match.headers).length === 0;
 }

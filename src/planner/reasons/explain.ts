@@ -1,5 +1,5 @@
-import type { Destination, DestinationKey, Split } from "../../model/destination.ts";
-import { compareDestinations, keyOf } from "../../model/destination.ts";
+import type { Destination, DestinationKey } from "../../model/destination.ts";
+import { keyOf, destinationsIn } from "../../model/destination.ts";
 import type { Version } from "../../model/ids.ts";
 import type { Reason } from "../../model/plan.ts";
 import { unreachable } from "../../model/result.ts";
@@ -87,12 +87,6 @@ const RANKS: Readonly<Record<Kind, number>> = {
 
 function inOrder(found: readonly Found[]): readonly Found[] {
   return found.toSorted(([a], [b]) => RANKS[a] - RANKS[b]);
-}
-
-function destinationsIn(splits: readonly Split[]): readonly Destination[] {
-  const byKey = new Map<DestinationKey, Destination>();
-  for (const { destination } of splits.flat()) byKey.set(keyOf(destination), destination);
-  return [...byKey.values()].toSorted(compareDestinations);
 }
 
 type Found = readonly [Kind, string];
