@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ClusterId } from "../../src/model/ids.ts";
-import { aFleet, planOf, split, threeClusters } from "./planning-fleet.ts";
+import { aFleet, planOf, split, threeClusters, UNPACED } from "./planning-fleet.ts";
 
 describe("fallbacks", () => {
   const fallback = (planning: ReturnType<typeof planOf>, source: string, key: string) =>
@@ -16,8 +16,9 @@ describe("fallbacks", () => {
   });
 
   it("fill everybody alike where 0.8 of all is not room enough", () => {
-    // us-east lost: 300 + 300 + 100 of the 800 that are left is 0.875 of each: 50 more for either.
-    const planning = planOf(threeClusters({}, { demandRps: 100 }, { demandRps: 300 }, { demandRps: 300 }));
+    // us-east lost: 300 + 300 + 100 of the 800 that are left is 0.875 of each: 50 more for either, though 0.9 may be filled.
+    const state = threeClusters({}, { demandRps: 100 }, { demandRps: 300 }, { demandRps: 300 });
+    const planning = planOf(state, { ...UNPACED, utilisationMax: 0.9 });
     expect(fallback(planning, "us-east", "us-east/v1")).toEqual(split({ "ap-south/v1": 5_000, "eu-west/v1": 5_000 }));
   });
 
